@@ -1,0 +1,138 @@
+//! Which finding explains away which: one ordered table over all findings of a leg.
+
+use crate::finding::Finding;
+use crate::transport::Transport;
+use crate::{idle, lifetime, long_poll, reach, sse, upgrade, zombie};
+
+/// A row: if `cause` and `consequence` both hold of findings on one leg, and `together` holds of the pair, the first explains
+/// the second.
+struct Row {
+    cause: fn(&Finding) -> bool,
+    consequence: fn(&Finding) -> bool,
+    together: fn(&Finding, &Finding) -> bool,
+}
+
+/// A lifetime and an idle limit that differ by no more than this are one and the same.
+const SAME_LIMIT_MS: u64 = 2_000;
+
+const TABLE: &[Row] = &[
+    // A leg that was not reached has no other story.
+    Row {
+        cause: |f| f.code.probe() == "reach" && f.measured.get("transport").is_none() && f.code != reach::REDIRECTED_TO_HTTPS,
+        consequence: |f| f.code.probe() != "reach",
+        together: |_, _| true,
+    },
+    // A refused tunnel takes WebSockets with it.
+    Row { cause: |f| f.code == reach::PROXY_REFUSED_TUNNEL, consequence: about_websockets, together: |_, _| true },
+    // What does not open cannot be silent, die young or live long.
+    Row {
+        cause: |f| f.code.probe() == "upgrade" && f.blames() && f.code != upgrade::ALTERED,
+        consequence: |f| f.code.probe() != "upgrade" && about_websockets(f),
+        together: |_, _| true,
+    },
+    // A zombie is not idle: it is dead.
+    Row {
+        cause: |f| f.code.probe() == "zombie" && f.blames() && f.code != zombie::GREETING_LOST,
+        consequence: |f| matches!(f.code.probe(), "idle" | "lifetime") && about_websockets(f),
+        together: |_, _| true,
+    },
+    // A busy twin that dies at the same age: the age ends it, not the silence.
+    Row {
+        cause: |f| f.code == lifetime::CAPPED,
+        consequence: |f| f.code.probe() == "idle" && f.code != idle::LADDER_LIMITED,
+        together: |cap, idle| {
+            let limit = idle.number("after_ms").or(idle.number("lost_ms"));
+            let age = cap.number("age_ms");
+            same_transport(cap, idle)
+                && age.zip(limit).is_some_and(|(age, limit)| {
+                    limit.abs_diff(age) <= SAME_LIMIT_MS || idle.number("survived_ms") < Some(age) && age <= limit
+                })
+        },
+    },
+    // A stream that is held back is neither idle nor short-lived.
+    Row {
+        cause: |f| {
+            f.code.probe() == "sse"
+                && f.blames()
+                && matches!(f.code, c if c == sse::BUFFERED_UNTIL_END || c == sse::REFUSED || c == sse::CUT)
+        },
+        consequence: |f| matches!(f.code.probe(), "idle" | "lifetime") && f.word("transport") == Some(Transport::Sse.as_str()),
+        together: |_, _| true,
+    },
+    // A cache in between explains answers that are not ours.
+    Row {
+        cause: |f| f.code == long_poll::CACHED,
+        consequence: |f| f.code == long_poll::ANSWERED_BY_GATEWAY,
+        together: |_, _| true,
+    },
+];
+
+/// Marks each finding that another one of the same leg explains, and puts causes before consequences.
+pub fn arrange(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let all = findings.clone();
+    for finding in &mut findings {
+        finding.caused_by = TABLE.iter().find_map(|row| {
+            let causes = |cause: &&Finding| {
+                cause.leg == finding.leg && (row.cause)(cause) && (row.consequence)(finding) && (row.together)(cause, finding)
+            };
+            all.iter().find(causes).map(|cause| cause.code)
+        });
+    }
+    findings.sort_by_key(|finding| finding.caused_by.is_some());
+    findings
+}
+
+fn about_websockets(finding: &Finding) -> bool {
+    finding.word("transport") == Some(Transport::WebSocket.as_str())
+}
+
+fn same_transport(a: &Finding, b: &Finding) -> bool {
+    a.word("transport") == b.word("transport")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Code;
+    use crate::transport::Leg;
+
+    fn finding(code: Code, transport: Option<Transport>) -> Finding {
+        let finding = Finding { leg: Some(Leg::Http), ..Finding::new(code, "") };
+        transport.map_or(finding.clone(), |transport| finding.on(transport))
+    }
+
+    fn cause_of(code: Code, all: Vec<Finding>) -> Option<&'static str> {
+        arrange(all).into_iter().find(|f| f.code == code).unwrap().caused_by.map(|cause| cause.id)
+    }
+
+    #[test]
+    fn each_row_explains_its_consequence_and_no_other_leg() {
+        let ws = Some(Transport::WebSocket);
+        let rows = [
+            (finding(reach::CONNECT_REFUSED, None), finding(sse::INCONCLUSIVE, Some(Transport::Sse))),
+            (finding(reach::PROXY_REFUSED_TUNNEL, ws), finding(upgrade::HEADER_STRIPPED, ws)),
+            (finding(upgrade::HEADER_STRIPPED, ws), finding(idle::INCONCLUSIVE, ws)),
+            (finding(zombie::SILENT_TO_CLIENT, ws), finding(lifetime::CAPPED, ws)),
+            (finding(sse::BUFFERED_UNTIL_END, Some(Transport::Sse)), finding(idle::DROPPED_SILENTLY, Some(Transport::Sse))),
+            (finding(lifetime::CAPPED, ws).with("age_ms", 30_000), finding(idle::CLOSED, ws).with("after_ms", 30_100)),
+            (
+                finding(lifetime::CAPPED, ws).with("age_ms", 6_000),
+                finding(idle::DROPPED_SILENTLY, ws).with("survived_ms", 4_000).with("lost_ms", 9_000),
+            ),
+            (finding(long_poll::CACHED, None), finding(long_poll::ANSWERED_BY_GATEWAY, None)),
+        ];
+        for (cause, consequence) in rows {
+            let (code, why) = (consequence.code, cause.code.id);
+            assert_eq!(cause_of(code, vec![consequence.clone(), cause.clone()]), Some(why));
+            let elsewhere = Finding { leg: Some(Leg::Https), ..cause };
+            assert_eq!(cause_of(code, vec![consequence, elsewhere]), None);
+        }
+    }
+
+    #[test]
+    fn an_idle_limit_stands_beside_a_longer_lifetime() {
+        let ws = Some(Transport::WebSocket);
+        let all = vec![finding(idle::CLOSED, ws).with("after_ms", 5_000), finding(lifetime::CAPPED, ws).with("age_ms", 30_000)];
+        assert_eq!(cause_of(idle::CLOSED, all), None);
+    }
+}

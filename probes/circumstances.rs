@@ -1,0 +1,248 @@
+//! What was going on around a run, and when it forbids to blame the path.
+
+use crate::exchange::{Record, Witness};
+use crate::timeline::{End, Event, Timeline, Why};
+use serde::{Deserialize, Serialize};
+
+/// What is known of the run as a whole: facts of the observer, no conclusions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// The server's clock minus the client's, both in milliseconds since the run's start.
+    pub clock_offset_ms: i64,
+    /// How wrong that can be: half the round trip of the request that started the run.
+    pub clock_bound_ms: u64,
+    /// The round trip of that request, in milliseconds.
+    pub round_trip_ms: u64,
+    /// The most that a timer of this machine was late, in milliseconds.
+    pub client_lag_ms: u64,
+    /// The same of the server, when it could be asked.
+    pub server_lag_ms: Option<u64>,
+    /// How far the wall clock and the monotonic clock parted, in milliseconds: a machine that slept.
+    pub slept_ms: u64,
+    /// Whether the local address towards the server changed.
+    pub local_address_changed: bool,
+    /// When the run was stopped before its end.
+    pub cut_short_at_ms: Option<u64>,
+    /// When the witness was asked for, and whether it could be read to its last page.
+    pub witness_reads: Vec<WitnessRead>,
+    /// Times at which three or more connections of different ages ended together; derived from the evidence.
+    #[serde(skip)]
+    pub mass_ends_ms: Vec<u64>,
+}
+
+/// One attempt to read the witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessRead {
+    /// When, in milliseconds since the run's start.
+    pub at_ms: u64,
+    /// Whether all of it arrived.
+    pub complete: bool,
+}
+
+/// Why the path is not blamed for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// The run was stopped before this was over.
+    CutShort,
+    /// The server ended it itself, by a limit or because it shut down.
+    OwnEnd,
+    /// This machine slept.
+    Slept,
+    /// The local address changed: a roam, a VPN that came or went.
+    AddressChanged,
+    /// Three or more connections of different ages ended within half a second.
+    ManyEndedTogether,
+    /// The server's record could not be read.
+    WitnessAbsent,
+    /// The server's record is incomplete where it matters.
+    WitnessPartial,
+    /// Timers were late, here or at the server.
+    TimersLate,
+    /// The connections that are compared went to different addresses.
+    DifferentRemotes,
+    /// What was seen fits none of the known patterns.
+    Unclear,
+}
+
+impl Doubt {
+    /// The reason in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Doubt::CutShort => "cut-short",
+            Doubt::OwnEnd => "own-end",
+            Doubt::Slept => "slept",
+            Doubt::AddressChanged => "address-changed",
+            Doubt::ManyEndedTogether => "many-ended-together",
+            Doubt::WitnessAbsent => "witness-absent",
+            Doubt::WitnessPartial => "witness-partial",
+            Doubt::TimersLate => "timers-late",
+            Doubt::DifferentRemotes => "different-remotes",
+            Doubt::Unclear => "unclear",
+        }
+    }
+
+    /// The reason as the end of a sentence that begins with what could not be judged.
+    pub fn because(self) -> &'static str {
+        match self {
+            Doubt::CutShort => "the run was stopped before this was over",
+            Doubt::OwnEnd => "the server ended the connection itself (a limit, or it was shutting down)",
+            Doubt::Slept => "this machine slept during the run",
+            Doubt::AddressChanged => "this machine's address changed during the run (another network, or a VPN)",
+            Doubt::ManyEndedTogether => {
+                "connections of different ages ended at the same moment, as when the server or a proxy restarts"
+            }
+            Doubt::WitnessAbsent => "the server's own record could not be read, so only one side of the story is known",
+            Doubt::WitnessPartial => "the server's own record is incomplete here",
+            Doubt::TimersLate => "this machine or the server was too busy to measure times",
+            Doubt::DifferentRemotes => "the connections that would be compared went to different addresses",
+            Doubt::Unclear => "what the two ends saw fits no known pattern",
+        }
+    }
+}
+
+/// Connections that end within this window ended together: a reload or a death takes them all in one scheduling round of the
+/// machine that dies, and half a second leaves room for loss of one segment.
+const TOGETHER_MS: u64 = 500;
+/// Ages that differ by more than this are different: limits of idle time or lifetime end connections at one age.
+const DIFFERENT_AGE_MS: u64 = 1_000;
+/// Timers later than this make times unreliable.
+pub const LATE_MS: u64 = 100;
+/// The wall clock and the monotonic clock may part by this much (time synchronisation steps); more is a sleep.
+const SLEPT_MS: u64 = 1_000;
+
+impl Circumstances {
+    /// The same circumstances with the mass ends found in these records.
+    #[must_use]
+    pub fn over<'a>(mut self, records: impl Iterator<Item = &'a Record>) -> Self {
+        let mut ends: Vec<(u64, u64)> = records.filter_map(unplanned_end).collect();
+        ends.sort_unstable();
+        self.mass_ends_ms = ends
+            .iter()
+            .filter(|(at, _)| {
+                let together: Vec<u64> =
+                    ends.iter().filter(|(other, _)| other.abs_diff(*at) <= TOGETHER_MS).map(|(_, age)| *age).collect();
+                let oldest = together.iter().max().copied().unwrap_or(0);
+                let youngest = together.iter().min().copied().unwrap_or(0);
+                together.len() >= 3 && oldest - youngest > DIFFERENT_AGE_MS
+            })
+            .map(|(at, _)| *at)
+            .collect();
+        self
+    }
+
+    /// Why nothing that happened to this connection at `at_ms` may be laid at the path's door, if there is a reason.
+    pub fn doubt(&self, record: &Record, at_ms: u64) -> Option<Doubt> {
+        let own_end = record.witness.notes().and_then(|notes| notes.timeline.closed());
+        if own_end.is_some_and(|(_, why)| matches!(why, Why::Limit | Why::Shutdown)) {
+            return Some(Doubt::OwnEnd);
+        }
+        if self.slept_ms > SLEPT_MS {
+            return Some(Doubt::Slept);
+        }
+        if self.local_address_changed {
+            return Some(Doubt::AddressChanged);
+        }
+        if self.mass_ends_ms.iter().any(|end| end.abs_diff(at_ms) <= TOGETHER_MS) {
+            return Some(Doubt::ManyEndedTogether);
+        }
+        match record.witness {
+            Witness::Absent => Some(Doubt::WitnessAbsent),
+            Witness::Partial(_) => Some(Doubt::WitnessPartial),
+            Witness::Empty | Witness::Whole(_) => None,
+        }
+    }
+
+    /// Why this connection says nothing at all: it was still under way when the run was stopped.
+    pub fn unfinished(&self, record: &Record) -> Option<Doubt> {
+        let over = |e: &Event| matches!(e, Event::Ended(_) | Event::Closed(_) | Event::Failed(_) | Event::GaveUp);
+        (self.cut_short_at_ms.is_some() && record.client.first(over).is_none()).then_some(Doubt::CutShort)
+    }
+
+    /// Whether times below a few hundred milliseconds mean anything.
+    pub fn timers_late(&self) -> bool {
+        self.client_lag_ms > LATE_MS || self.server_lag_ms.is_some_and(|lag| lag > LATE_MS)
+    }
+
+    /// A time of the server's clock on the client's.
+    pub fn on_client_clock(&self, server_ms: u64) -> u64 {
+        server_ms.saturating_add_signed(-self.clock_offset_ms)
+    }
+
+    /// How much two times of different ends may differ and still be the same moment.
+    pub fn same_moment_ms(&self) -> u64 {
+        self.clock_bound_ms + self.round_trip_ms + self.client_lag_ms + self.server_lag_ms.unwrap_or(0) + 250
+    }
+}
+
+/// When a connection was ended by something other than its two ends' own plans, and how old it was then.
+fn unplanned_end(record: &Record) -> Option<(u64, u64)> {
+    let opened = record.client.first(|e| matches!(e, Event::Opened))?;
+    let (at, _) = broken_off(&record.client)?;
+    Some((at, at.saturating_sub(opened)))
+}
+
+/// The end of a connection that no WebSocket close frame and no HTTP framing announced.
+pub fn broken_off(timeline: &Timeline) -> Option<(u64, &End)> {
+    timeline.ended().filter(|(at, end)| {
+        let first_ours = timeline.closed().is_none_or(|(closed, _)| closed >= *at);
+        first_ours && !matches!(end, End::Complete)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::ServerNotes;
+
+    fn ended(opened: u64, at: u64) -> Record {
+        let mut record = Record { witness: Witness::Empty, ..Record::default() };
+        record.client.push(opened, Event::Opened);
+        record.client.push(at, Event::Ended(End::Fin));
+        record
+    }
+
+    #[test]
+    fn an_idle_limit_is_no_mass_end_but_a_restart_is() {
+        let limit = [ended(0, 5000), ended(100, 5100), ended(200, 5200), ended(300, 5300)];
+        assert_eq!(Circumstances::default().over(limit.iter()).mass_ends_ms, Vec::<u64>::new());
+        let restart = [ended(0, 5000), ended(100, 5010), ended(1600, 5020)];
+        let around = Circumstances::default().over(restart.iter());
+        assert_eq!(around.doubt(&restart[0], 5000), Some(Doubt::ManyEndedTogether));
+        let two = Circumstances::default().over(restart[1..].iter());
+        assert_eq!(two.doubt(&restart[1], 5010), None);
+    }
+
+    #[test]
+    fn each_circumstance_forbids_to_blame() {
+        let record = ended(0, 5000);
+        let doubt = |around: Circumstances| around.doubt(&record, 5000);
+        assert_eq!(doubt(Circumstances::default()), None);
+        assert_eq!(doubt(Circumstances { slept_ms: 1001, ..Default::default() }), Some(Doubt::Slept));
+        assert_eq!(doubt(Circumstances { local_address_changed: true, ..Default::default() }), Some(Doubt::AddressChanged));
+        let absent = Record { witness: Witness::Absent, ..record.clone() };
+        assert_eq!(Circumstances::default().doubt(&absent, 5000), Some(Doubt::WitnessAbsent));
+        let partial = Record { witness: Witness::Partial(ServerNotes::default()), ..record.clone() };
+        assert_eq!(Circumstances::default().doubt(&partial, 5000), Some(Doubt::WitnessPartial));
+    }
+
+    #[test]
+    fn the_servers_own_reason_outranks_everything() {
+        for why in [Why::Limit, Why::Shutdown] {
+            let mut notes = ServerNotes::default();
+            notes.timeline.push(4990, Event::Closed(why));
+            let record = Record { witness: Witness::Whole(notes), ..ended(0, 5000) };
+            let around = Circumstances { slept_ms: 9000, ..Default::default() };
+            assert_eq!(around.doubt(&record, 5000), Some(Doubt::OwnEnd));
+        }
+    }
+
+    #[test]
+    fn what_was_under_way_when_the_run_was_stopped_says_nothing() {
+        let mut record = Record::default();
+        record.client.push(0, Event::Opened);
+        let around = Circumstances { cut_short_at_ms: Some(4000), ..Default::default() };
+        assert_eq!(around.unfinished(&record), Some(Doubt::CutShort));
+        assert_eq!(around.unfinished(&ended(0, 3000)), None);
+    }
+}

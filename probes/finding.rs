@@ -1,0 +1,187 @@
+//! What can be concluded: codes, their fixed outcomes, and findings.
+
+use crate::transport::{Direction, Leg, Transport};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// What a finding means for an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// As it should be.
+    Works,
+    /// It works, at a price or within limits.
+    Degraded,
+    /// It does not work.
+    Broken,
+    /// It could not be judged.
+    Inconclusive,
+    /// Worth knowing; changes no verdict.
+    Note,
+}
+
+/// A stable name for one thing that a path can do, with its outcome and its page.
+///
+/// Codes are never reused and never renamed.
+#[derive(Clone, Copy)]
+pub struct Code {
+    /// `<probe>.<what-happened>`.
+    pub id: &'static str,
+    /// The outcome, where it does not depend on a figure.
+    outcome: Outcome,
+    /// Degraded below this many milliseconds, a note from there on.
+    note_from_ms: Option<u64>,
+    /// The page that explains it, in Markdown.
+    pub page: &'static str,
+}
+
+/// Declares a code. Its page is `docs/findings/<code>.md`: without the page it does not compile.
+#[macro_export]
+macro_rules! code {
+    ($id:literal, $outcome:ident) => {
+        $crate::finding::Code::new($id, $crate::finding::Outcome::$outcome, $crate::page!($id))
+    };
+    ($id:literal, degraded below $limit:expr) => {
+        $crate::finding::Code::degraded_below($id, $limit, $crate::page!($id))
+    };
+}
+
+/// The text of a finding's page.
+#[macro_export]
+macro_rules! page {
+    ($id:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/findings/", $id, ".md"))
+    };
+}
+
+impl Code {
+    #[doc(hidden)]
+    pub const fn new(id: &'static str, outcome: Outcome, page: &'static str) -> Self {
+        Self { id, outcome, note_from_ms: None, page }
+    }
+
+    #[doc(hidden)]
+    pub const fn degraded_below(id: &'static str, limit_ms: u64, page: &'static str) -> Self {
+        Self { id, outcome: Outcome::Degraded, note_from_ms: Some(limit_ms), page }
+    }
+
+    /// The outcome, given the figure in milliseconds that was measured (ignored by codes that do not depend on one).
+    pub fn outcome(&self, measured_ms: u64) -> Outcome {
+        match self.note_from_ms {
+            Some(limit) if measured_ms >= limit => Outcome::Note,
+            _ => self.outcome,
+        }
+    }
+
+    /// The probe that it belongs to.
+    pub fn probe(&self) -> &'static str {
+        self.id.split_once('.').map_or(self.id, |(probe, _)| probe)
+    }
+
+    /// The text under one heading of the page, as one paragraph a line.
+    pub fn section(&self, heading: &str) -> String {
+        let mut lines = self.page.lines().skip_while(|line| line.strip_prefix("## ").is_none_or(|found| found.trim() != heading));
+        lines.next();
+        let text: Vec<&str> = lines.take_while(|line| !line.starts_with("## ")).collect();
+        text.join("\n").trim().split("\n\n").map(|p| p.replace('\n', " ")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Code {}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+/// One thing that the path did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Its stable name.
+    pub code: Code,
+    /// Which leg; none when it is about the machine or the route.
+    pub leg: Option<Leg>,
+    /// What it means.
+    pub outcome: Outcome,
+    /// Whether it counts for the verdict: findings of the URL's own leg do.
+    pub decisive: bool,
+    /// One sentence that can be read aloud.
+    pub summary: String,
+    /// The numbers, with units in their names.
+    pub measured: Map<String, Value>,
+    /// The finding that explains this one away.
+    pub caused_by: Option<Code>,
+}
+
+impl Finding {
+    /// A finding with the code's outcome; the leg and whether it decides are stamped on it later.
+    pub fn new(code: Code, summary: impl Into<String>) -> Self {
+        Self {
+            code,
+            leg: None,
+            outcome: code.outcome(0),
+            decisive: true,
+            summary: summary.into(),
+            measured: Map::new(),
+            caused_by: None,
+        }
+    }
+
+    /// A finding of a code whose outcome depends on this many milliseconds.
+    pub fn at(code: Code, measured_ms: u64, summary: impl Into<String>) -> Self {
+        Self { outcome: code.outcome(measured_ms), ..Self::new(code, summary) }
+    }
+
+    /// Adds a number or a word to what was measured.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.measured.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says which transport it is about.
+    #[must_use]
+    pub fn on(self, transport: Transport) -> Self {
+        self.with("transport", transport.as_str())
+    }
+
+    /// Says which way.
+    #[must_use]
+    pub fn towards(self, direction: Direction) -> Self {
+        self.with("direction", direction.as_str())
+    }
+
+    /// A finding that informs and decides nothing.
+    #[must_use]
+    pub fn not_decisive(self) -> Self {
+        Self { decisive: false, ..self }
+    }
+
+    /// Whether it says that something is wrong.
+    pub fn blames(&self) -> bool {
+        matches!(self.outcome, Outcome::Broken | Outcome::Degraded)
+    }
+
+    /// A measured whole number.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.measured.get(name).and_then(Value::as_u64)
+    }
+
+    /// A measured word.
+    pub fn word(&self, name: &str) -> Option<&str> {
+        self.measured.get(name).and_then(Value::as_str)
+    }
+}
+
+/// Milliseconds as a person says them: `5.0 s`, `320 ms`.
+pub fn seconds(ms: u64) -> String {
+    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+}

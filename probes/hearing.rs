@@ -1,0 +1,242 @@
+//! A whole run as one value, and everything that is concluded from it.
+
+use crate::causes;
+use crate::circumstances::Circumstances;
+use crate::exchange::{Record, ServerNotes, Witness};
+use crate::finding::{Code, Finding, Outcome};
+use crate::plan::Plan;
+use crate::reach;
+use crate::recommend::{Answers, Recommendation, Situation, recommend};
+use crate::timeline::Event;
+use crate::transport::{Leg, Transport};
+use crate::{Evidence, ProbeId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that was recorded in a run.
+#[derive(Clone, Debug)]
+pub struct Hearing {
+    /// The URL's own leg: it alone decides.
+    pub leg: Leg,
+    /// What was planned.
+    pub plan: Plan,
+    /// What was going on around it.
+    pub circumstances: Circumstances,
+    /// The answers to the three questions, as far as they were given.
+    pub answers: Answers,
+    /// Whether the deciding leg goes through a proxy.
+    pub through_proxy: bool,
+    /// The evidence of the probes that ran, by leg.
+    pub evidence: BTreeMap<ProbeId, BTreeMap<Leg, Evidence>>,
+}
+
+/// Everything that is concluded.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// Causes before consequences.
+    pub findings: Vec<Finding>,
+    /// For each transport: each leg's verdict.
+    pub transports: BTreeMap<Transport, BTreeMap<Leg, TransportVerdict>>,
+    /// What to build, and what to ask for.
+    pub recommendation: Recommendation,
+    /// The verdict over all transports of the deciding leg.
+    pub verdict: Verdict,
+}
+
+/// A verdict on one transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportVerdict {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The findings that made it.
+    pub because: Vec<Code>,
+}
+
+/// How good something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// All that was tested works.
+    Works,
+    /// It works, at a price or within limits.
+    Degraded,
+    /// It does not work.
+    Broken,
+    /// It could not be judged.
+    Inconclusive,
+    /// It was not tested.
+    NotTested,
+}
+
+impl Verdict {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Works => "works",
+            Verdict::Degraded => "degraded",
+            Verdict::Broken => "broken",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::NotTested => "not-tested",
+        }
+    }
+
+    /// Whether an application can be built on it.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Verdict::Works | Verdict::Degraded)
+    }
+}
+
+/// What the server said of the run, as far as it could be read.
+#[derive(Clone, Debug, Default)]
+pub struct Testimony {
+    /// The newest notes of each connection, with the time at which they were read.
+    pub notes: BTreeMap<String, (u64, ServerNotes)>,
+    /// When it was last read to its end.
+    pub complete_at_ms: Option<u64>,
+    /// Whether it was read to its end after everything was over.
+    pub complete_at_end: bool,
+    /// Whether the server dropped notes.
+    pub cut: bool,
+    /// The most that the server's timers were late.
+    pub lag_ms: Option<u64>,
+}
+
+impl Testimony {
+    /// What the witness says of one connection.
+    pub fn of(&self, record: &Record) -> Witness {
+        let client_over = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+        let read_after = self.complete_at_ms.is_some_and(|read| read > client_over);
+        match self.notes.get(&record.nonce) {
+            Some((_, notes)) => {
+                let over = |e: &Event| matches!(e, Event::Ended(_) | Event::Closed(_));
+                let whole = (self.complete_at_end || notes.timeline.first(over).is_some()) && !notes.timeline.cut;
+                if whole { Witness::Whole(notes.clone()) } else { Witness::Partial(notes.clone()) }
+            }
+            None if self.cut => Witness::Absent,
+            None if self.complete_at_end || read_after => Witness::Empty,
+            None => Witness::Absent,
+        }
+    }
+}
+
+impl Hearing {
+    /// Gives every connection what the server said of it.
+    pub fn attach(&mut self, testimony: &Testimony) {
+        let records = self.evidence.values_mut().flat_map(BTreeMap::values_mut).flat_map(Evidence::records_mut);
+        for record in records {
+            record.witness = testimony.of(record);
+        }
+    }
+
+    /// Draws all conclusions. Pure: the same hearing gives the same judgement anywhere.
+    pub fn judge(&self) -> Judgement {
+        let all = self.evidence.values().flat_map(BTreeMap::values).flat_map(Evidence::records);
+        let around = self.circumstances.clone().over(all);
+        let mut findings = Vec::new();
+        for evidence in self.evidence.values() {
+            for (leg, evidence) in evidence {
+                findings.extend(evidence.judge(&around).into_iter().map(|finding| Finding {
+                    leg: Some(*leg),
+                    decisive: finding.decisive && *leg == self.leg,
+                    ..finding
+                }));
+            }
+        }
+        let findings = causes::arrange(findings);
+        let transports: BTreeMap<Transport, BTreeMap<Leg, TransportVerdict>> = Transport::ALL
+            .into_iter()
+            .map(|transport| {
+                (transport, Leg::ALL.into_iter().map(|leg| (leg, self.transport(transport, leg, &findings))).collect())
+            })
+            .collect();
+        let decided: BTreeMap<Transport, Verdict> = transports
+            .iter()
+            .map(|(transport, legs)| (*transport, legs.get(&self.leg).map_or(Verdict::NotTested, |verdict| verdict.verdict)))
+            .collect();
+        let recommendation = recommend(&Situation {
+            answers: self.answers,
+            verdicts: decided.clone(),
+            findings: findings.iter().filter(|finding| finding.decisive && finding.caused_by.is_none()).cloned().collect(),
+            through_proxy: self.through_proxy,
+            longest_idle_ms: self.plan.longest_idle_ms,
+        });
+        Judgement { findings, transports, recommendation, verdict: overall(decided.values().copied()) }
+    }
+
+    /// Why a probe did not run on a leg, when it did not.
+    pub fn not_run(&self, probe: ProbeId, leg: Leg, findings: &[Finding]) -> Option<Code> {
+        let ran = self.evidence.get(&probe).and_then(|legs| legs.get(&leg)).is_some_and(Evidence::asked);
+        let first =
+            |found: &dyn Fn(&&Finding) -> bool| findings.iter().filter(|f| f.leg == Some(leg)).find(found).map(|f| f.code);
+        (!ran)
+            .then(|| {
+                first(&|f| f.code.probe() == "reach")
+                    .or_else(|| first(&|f| f.code.probe() == "upgrade" && f.blames()))
+                    .or_else(|| first(&|f| f.outcome == Outcome::Inconclusive))
+            })
+            .flatten()
+    }
+
+    fn transport(&self, transport: Transport, leg: Leg, findings: &[Finding]) -> TransportVerdict {
+        let about: Vec<&Finding> = findings.iter().filter(|f| f.leg == Some(leg) && concerns(f, transport)).collect();
+        let of = |outcome: Outcome| -> Vec<Code> {
+            let mut codes: Vec<Code> = Vec::new();
+            // What another transport's absolute-form attempt showed decides nothing; the leg decides elsewhere.
+            for finding in about.iter().filter(|f| f.outcome == outcome && (f.decisive || leg != self.leg)) {
+                if !codes.contains(&finding.code) {
+                    codes.push(finding.code);
+                }
+            }
+            codes
+        };
+        for (outcome, verdict) in [
+            (Outcome::Broken, Verdict::Broken),
+            (Outcome::Degraded, Verdict::Degraded),
+            (Outcome::Inconclusive, Verdict::Inconclusive),
+        ] {
+            let because = of(outcome);
+            if !because.is_empty() {
+                return TransportVerdict { verdict, because };
+            }
+        }
+        let unreached =
+            about.iter().find(|f| matches!(f.code, c if c == reach::REDIRECTED_TO_HTTPS || c == reach::SELF_SIGNED_SERVER));
+        let ran = |probe: ProbeId| self.evidence.get(&probe).and_then(|legs| legs.get(&leg)).is_some_and(Evidence::asked);
+        let principal: &[ProbeId] = match transport {
+            Transport::WebSocket => &[ProbeId::Upgrade, ProbeId::Zombie],
+            Transport::Sse => &[ProbeId::Sse],
+            Transport::LongPolling => &[ProbeId::LongPoll],
+        };
+        match unreached {
+            Some(finding) => TransportVerdict { verdict: Verdict::NotTested, because: vec![finding.code] },
+            None if principal.iter().all(|probe| ran(*probe)) => {
+                TransportVerdict { verdict: Verdict::Works, because: Vec::new() }
+            }
+            None => TransportVerdict { verdict: Verdict::NotTested, because: Vec::new() },
+        }
+    }
+}
+
+/// Whether a finding is about a transport.
+fn concerns(finding: &Finding, transport: Transport) -> bool {
+    match (finding.code.probe(), finding.word("transport")) {
+        (_, Some(named)) => named == transport.as_str(),
+        ("upgrade" | "zombie", None) => transport == Transport::WebSocket,
+        ("sse", None) => transport == Transport::Sse,
+        ("long_poll", None) => transport == Transport::LongPolling,
+        // Reaching concerns all of them.
+        _ => true,
+    }
+}
+
+/// Wrong beats unknown beats right: what is proven to be broken is not hidden by what could not be judged.
+fn overall(verdicts: impl Iterator<Item = Verdict> + Clone) -> Verdict {
+    let any = |wanted: Verdict| verdicts.clone().any(|verdict| verdict == wanted);
+    match () {
+        () if any(Verdict::Broken) => Verdict::Broken,
+        () if any(Verdict::Degraded) => Verdict::Degraded,
+        () if any(Verdict::Inconclusive) => Verdict::Inconclusive,
+        () if any(Verdict::Works) => Verdict::Works,
+        () => Verdict::Inconclusive,
+    }
+}

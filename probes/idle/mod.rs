@@ -1,0 +1,112 @@
+#![doc = include_str!("README.md")]
+
+#[cfg(feature = "io")]
+mod client;
+#[cfg(feature = "io")]
+mod server;
+mod verdict;
+
+use crate::circumstances::Circumstances;
+use crate::code;
+use crate::exchange::Exchange;
+use crate::finding::{Code, Finding};
+use crate::plan::Cost;
+use crate::probe::Probe;
+use crate::plan::Plan;
+use crate::transport::Transport;
+use serde::{Deserialize, Serialize};
+
+/// Idle limits below this many milliseconds degrade, longer ones are noted: 60 s is the longest default of the common load
+/// balancers, and an application with a heartbeat every 25 s is safe above it.
+const HARMLESS_FROM_MS: u64 = 60_000;
+
+/// A silent connection is forgotten, and nobody is told.
+pub const DROPPED_SILENTLY: Code = code!("idle.dropped-silently", degraded below HARMLESS_FROM_MS);
+/// A silent connection is closed (FIN at the client).
+pub const CLOSED: Code = code!("idle.closed", degraded below HARMLESS_FROM_MS);
+/// A silent connection is reset (RST at the client).
+pub const RESET: Code = code!("idle.reset", degraded below HARMLESS_FROM_MS);
+/// A silent connection is ended at one side only.
+pub const ONE_SIDE_TOLD: Code = code!("idle.one-side-told", Degraded);
+/// More connections than so many are refused, so that not every silence could be tried.
+pub const LADDER_LIMITED: Code = code!("idle.ladder-limited", Note);
+/// Shorter silences ended and longer ones did not.
+pub const UNSTEADY: Code = code!("idle.unsteady", Inconclusive);
+/// It could not be judged.
+pub const INCONCLUSIVE: Code = code!("idle.inconclusive", Inconclusive);
+
+/// For how long may a connection be silent, and how does it end?
+pub struct Idle;
+
+/// One rung: a connection that is silent for a set time and is then used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// What kind of connection.
+    pub transport: Transport,
+    /// For how long it is silent, in milliseconds.
+    pub silent_ms: u64,
+    /// Who speaks first afterwards: that decides what an address translator does.
+    pub first_speaker: Speaker,
+}
+
+/// An end of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speaker {
+    /// This machine.
+    Client,
+    /// The paired server.
+    Server,
+}
+
+impl Speaker {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Speaker::Client => "client",
+            Speaker::Server => "server",
+        }
+    }
+}
+
+/// The silences that are tried, in seconds. They keep clear of the limits that people configure (5, 10, 15, 20, 30, 60 s …), so
+/// that each such limit lies well between two rungs.
+const RUNGS_S: &[u64] = &[4, 9, 14, 19, 24, 29, 32, 44, 57, 66, 88, 115, 130, 175, 235, 290, 330, 365, 440, 590, 660, 890, 960];
+
+/// The rungs of a run.
+pub fn rungs(plan: &Plan) -> Vec<Asked> {
+    let longest = plan.longest_idle_ms;
+    let mut silences: Vec<u64> = RUNGS_S.iter().map(|s| s * 1000).filter(|ms| *ms + 1000 <= longest).collect();
+    if silences.is_empty() {
+        silences.push(longest / 3);
+    }
+    silences.push(longest);
+    let mut rungs = Vec::new();
+    for silent_ms in silences {
+        let rung = |transport, first_speaker| Asked { transport, silent_ms, first_speaker };
+        rungs.push(rung(Transport::WebSocket, Speaker::Client));
+        rungs.push(rung(Transport::Sse, Speaker::Server));
+        if silent_ms > 30_000 {
+            rungs.push(rung(Transport::WebSocket, Speaker::Server));
+        }
+    }
+    rungs
+}
+
+impl Probe for Idle {
+    const ID: &'static str = "idle";
+    const QUESTION: &'static str = "For how long may a connection be silent, and how does it end?";
+    const CODES: &'static [Code] = &[DROPPED_SILENTLY, CLOSED, RESET, ONE_SIDE_TOLD, LADDER_LIMITED, UNSTEADY, INCONCLUSIVE];
+    const COST: Cost = Cost::Quiet;
+    type Asked = Asked;
+
+    fn asked(evidence: &[Exchange<Asked>]) -> bool {
+        evidence.iter().any(|exchange| verdict::began(&exchange.record))
+    }
+
+    fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+        verdict::judge(evidence, around)
+    }
+}
+
+crate::halves!(Idle);

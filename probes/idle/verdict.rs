@@ -1,0 +1,244 @@
+//! What a ladder of silences tells.
+
+use super::*;
+use crate::circumstances::{Doubt, broken_off};
+use crate::exchange::{Proof, Record};
+use crate::finding::seconds;
+use crate::timeline::{End, Event, What};
+
+/// Loud ends of one limit agree within this much, or within 5 %: a limit is checked by timers of a second or so in some products.
+const AGREE_MS: u64 = 1_500;
+/// "Still open" means that the server had heard nothing this long after the client was told (design: 3 s).
+const STILL_OPEN_MS: u64 = 3_000;
+
+/// Judges each ladder: one transport, one first speaker.
+pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let mut ladders: Vec<(Transport, Speaker)> =
+        evidence.iter().map(|exchange| (exchange.asked.transport, exchange.asked.first_speaker)).collect();
+    ladders.sort_unstable();
+    ladders.dedup();
+    let rungs_of = |(transport, speaker)| {
+        let mut rungs: Vec<&Exchange<Asked>> = evidence
+            .iter()
+            .filter(|exchange| exchange.asked.transport == transport && exchange.asked.first_speaker == speaker)
+            .collect();
+        rungs.sort_by_key(|rung| rung.asked.silent_ms);
+        rungs
+    };
+    ladders
+        .into_iter()
+        .flat_map(|kind| {
+            let findings = ladder(&rungs_of(kind), around).into_iter();
+            findings.map(move |f| f.on(kind.0).with("first_speaker", kind.1.as_str())).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Whether the connection got as far as its silence.
+pub(super) fn began(record: &Record) -> bool {
+    warmed(record).is_some()
+}
+
+/// When the silence began: the last time that anything passed before it.
+fn warmed(record: &Record) -> Option<u64> {
+    let warm = |e: &Event| matches!(e, Event::Received(What::Echo, 1, _) | Event::Received(What::Comment, ..));
+    record.client.first(warm).filter(|_| record.proof == Proof::Valid)
+}
+
+/// What became of one rung.
+#[derive(Debug, PartialEq)]
+enum Fate {
+    /// It was used after its silence.
+    Lived,
+    /// It was ended during the silence: after so long, by FIN or RST, and what the server saw of it.
+    Ended { after_ms: u64, reset: bool, server: ServerEnd },
+    /// Nothing happened, and afterwards it was dead.
+    Silent { on_next_send: &'static str, server: ServerEnd },
+    /// It never opened.
+    Unopened,
+    /// It cannot be laid at the path's door.
+    Doubted(Doubt),
+}
+
+/// What the server saw of an end that was not its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ServerEnd {
+    Fin,
+    Reset,
+    StillOpen,
+    /// The witness was read too early to tell.
+    Unknown,
+}
+
+impl ServerEnd {
+    fn as_str(self) -> &'static str {
+        match self {
+            ServerEnd::Fin => "fin",
+            ServerEnd::Reset => "reset",
+            ServerEnd::StillOpen => "still-open",
+            ServerEnd::Unknown => "unknown",
+        }
+    }
+
+    fn told(self) -> bool {
+        matches!(self, ServerEnd::Fin | ServerEnd::Reset)
+    }
+}
+
+fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
+    let record = &rung.record;
+    if let Some(doubt) = around.unfinished(record) {
+        return Fate::Doubted(doubt);
+    }
+    let Some(start) = warmed(record) else { return Fate::Unopened };
+    let spoken = |e: &Event| match (rung.asked.transport, rung.asked.first_speaker) {
+        (Transport::Sse, _) => matches!(e, Event::Received(What::Event, 1, _)),
+        (_, Speaker::Server) => matches!(e, Event::Received(What::Tick, 1, _)),
+        (_, Speaker::Client) => matches!(e, Event::Received(What::Echo, 2, _)),
+    };
+    if record.client.first(spoken).is_some() {
+        return Fate::Lived;
+    }
+    let over = record.client.first(|e| *e == Event::SilenceOver).unwrap_or(start + rung.asked.silent_ms);
+    let ended = broken_off(&record.client).or_else(|| record.client.ended());
+    let at = ended.map_or(over, |(at, _)| at);
+    if let Some(doubt) = around.doubt(record, at) {
+        return Fate::Doubted(doubt);
+    }
+    match ended {
+        // An end that comes with the first words after the silence is the answer to them.
+        Some((at, end)) if at < over => {
+            Fate::Ended { after_ms: at - start, reset: *end == End::Reset, server: server_end(record, at, around) }
+        }
+        Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: server_end(record, over, around) },
+        Some(_) => Fate::Silent { on_next_send: "closed", server: server_end(record, over, around) },
+        None => Fate::Silent { on_next_send: "silence", server: server_end(record, over, around) },
+    }
+}
+
+/// What the server saw by `at` (client's clock) and the grace after it.
+fn server_end(record: &Record, at: u64, around: &Circumstances) -> ServerEnd {
+    let Some(notes) = record.witness.notes() else { return ServerEnd::Unknown };
+    match notes.timeline.ended() {
+        Some((ended, end)) if around.on_client_clock(ended) <= at + STILL_OPEN_MS => match end {
+            End::Reset => ServerEnd::Reset,
+            _ => ServerEnd::Fin,
+        },
+        _ => {
+            let asked_later = around.witness_reads.iter().any(|read| read.complete && read.at_ms >= at + STILL_OPEN_MS);
+            if asked_later { ServerEnd::StillOpen } else { ServerEnd::Unknown }
+        }
+    }
+}
+
+fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let fates: Vec<(u64, Fate)> = rungs.iter().map(|rung| (rung.asked.silent_ms, fate(rung, around))).collect();
+    let opened = fates.iter().filter(|(_, fate)| *fate != Fate::Unopened).count();
+    // Nothing opened at all: whatever kept it from opening has a finding of its own.
+    if opened == 0 {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    if opened < fates.len() {
+        let refused = fates.len() - opened;
+        findings.push(
+            Finding::new(LADDER_LIMITED, format!("{refused} of {} connections at once were refused; their silences were not tried.", fates.len()))
+                .with("opened", opened)
+                .with("refused", refused),
+        );
+    }
+    let died = fates.iter().any(|(_, fate)| matches!(fate, Fate::Ended { .. } | Fate::Silent { .. }));
+    let doubt = fates.iter().find_map(|(silent, fate)| if let Fate::Doubted(doubt) = fate { Some((*silent, *doubt)) } else { None });
+    match (died, doubt) {
+        (true, _) if different_remotes(rungs) => findings.push(inconclusive(Doubt::DifferentRemotes)),
+        (true, _) => findings.push(limit(&fates, around)),
+        (false, Some((silent, doubt))) => {
+            findings.push(inconclusive(doubt).with("silence_ms", silent).with("survived_ms", survived(&fates)));
+        }
+        (false, None) => {}
+    }
+    findings
+}
+
+/// The longest silence that was survived.
+fn survived(fates: &[(u64, Fate)]) -> u64 {
+    fates.iter().filter(|(_, fate)| *fate == Fate::Lived).map(|(silent, _)| *silent).max().unwrap_or(0)
+}
+
+fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
+    let survived = survived(fates);
+    let mut loud: Vec<(u64, bool, ServerEnd)> = fates
+        .iter()
+        .filter_map(|(_, fate)| match fate {
+            Fate::Ended { after_ms, reset, server } => Some((*after_ms, *reset, *server)),
+            _ => None,
+        })
+        .collect();
+    loud.sort_unstable_by_key(|(after, ..)| *after);
+    let silent = fates.iter().find_map(|(silence, fate)| match fate {
+        Fate::Silent { on_next_send, server } => Some((*silence, *on_next_send, *server)),
+        _ => None,
+    });
+    let shortest_loud = loud.first().map(|(after, ..)| *after);
+    let agree = AGREE_MS + around.client_lag_ms;
+    // A limit ends everything beyond it. A survivor above a death says that it was no limit.
+    let beyond = [silent.map(|(silence, ..)| silence), shortest_loud.map(|after| after + agree)];
+    if let Some(died) = beyond.into_iter().flatten().min().filter(|died| *died < survived) {
+        return Finding::new(
+            UNSTEADY,
+            format!("A silence of {} was survived although a shorter one was not ({}): this is no steady limit.", seconds(survived), seconds(died)),
+        )
+        .with("survived_ms", survived)
+        .with("lost_ms", died);
+    }
+    if let Some((lost, on_next_send, server)) = silent.filter(|(lost, ..)| shortest_loud.is_none_or(|after| *lost <= after)) {
+        if server.told() {
+            return Finding::new(
+                ONE_SIDE_TOLD,
+                format!("After a silence between {} and {} the server was told that the connection is over, the client was not.", seconds(survived), seconds(lost)),
+            )
+            .with("told", "server")
+            .with("survived_ms", survived)
+            .with("lost_ms", lost)
+            .with("server_end", server.as_str());
+        }
+        return Finding::at(
+            DROPPED_SILENTLY,
+            lost,
+            format!("A silence of {} is survived, one of {} is not, and neither side is told.", seconds(survived), seconds(lost)),
+        )
+        .with("survived_ms", survived)
+        .with("lost_ms", lost)
+        .with("on_next_send", on_next_send);
+    }
+    let Some(&(after, reset, server)) = loud.get(loud.len() / 2) else { return inconclusive(Doubt::Unclear) };
+    let spread = loud.last().map_or(0, |(last, ..)| *last) - shortest_loud.unwrap_or(0);
+    if spread > agree.max(after / 20) {
+        return Finding::new(UNSTEADY, format!("Silent connections were ended after different times, {} apart.", seconds(spread)))
+            .with("spread_ms", spread)
+            .with("survived_ms", survived);
+    }
+    let told_too = server.told() || loud.iter().any(|(_, _, server)| server.told());
+    let finding = if !told_too && server == ServerEnd::StillOpen {
+        Finding::new(
+            ONE_SIDE_TOLD,
+            format!("A silent connection is ended at the client after {}; the server is not told.", seconds(after)),
+        )
+        .with("told", "client")
+    } else if reset {
+        Finding::at(RESET, after, format!("A silent connection is reset after {}.", seconds(after)))
+    } else {
+        Finding::at(CLOSED, after, format!("A silent connection is closed after {}.", seconds(after)))
+    };
+    finding.with("after_ms", after).with("survived_ms", survived).with("server_end", server.as_str())
+}
+
+fn different_remotes(rungs: &[&Exchange<Asked>]) -> bool {
+    let mut remotes = rungs.iter().filter_map(|rung| rung.record.opened.as_ref()).map(|opened| &opened.remote);
+    let first = remotes.next();
+    remotes.any(|remote| Some(remote) != first)
+}
+
+fn inconclusive(doubt: Doubt) -> Finding {
+    Finding::new(INCONCLUSIVE, format!("The idle limit could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
+}

@@ -1,0 +1,272 @@
+//! Server-Sent Events: the server's stream and the client's ear (WHATWG HTML, section 9.2).
+
+use super::http::Answer;
+use super::observe::{Page, Scene};
+use super::testify::{Call, Leaving, Reply, proven};
+use crate::timeline::{End, Event, What, Why};
+use crate::untrusted::Untrusted;
+use crate::wire::{Message, PROOF_PREFIX};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// The media type.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+
+/// How long a client waits before it reconnects: short, so that a resumed stream fits into a quick run.
+const RETRY_MS: u64 = 200;
+
+/// What the server streams.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// The number of the first event.
+    pub first: u32,
+    /// How many events.
+    pub count: u32,
+    /// The silence before the first event.
+    pub silence: Duration,
+    /// The mean time between events; see [`Schedule::gap`].
+    pub every: Duration,
+    /// Whether the usual hints against buffering and transforming are sent.
+    pub hinted: bool,
+}
+
+impl Schedule {
+    /// The time between an event and the one before it: half and one and a half times the mean in turn, so that "one event
+    /// behind" and "late by a constant" look different.
+    pub fn gap(every: Duration, number: u32) -> Duration {
+        if number.is_multiple_of(2) { every / 2 } else { every + every / 2 }
+    }
+}
+
+/// Answers with a stream that keeps to the schedule.
+pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
+    let resumed = call.request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    if let Some(id) = resumed {
+        call.pen.note(Event::Received(What::LastEventId, id, None));
+    }
+    call.pen.note(Event::Response(200));
+    let mut reply = proven(Response::builder(), &call).header(header::CONTENT_TYPE, MEDIA_TYPE);
+    if schedule.hinted {
+        reply = reply.header("x-accel-buffering", "no").header(header::CACHE_CONTROL, "no-cache, no-transform");
+    }
+    let leaving = Leaving::watch(&call);
+    let state = Streaming { next: 0, due: Instant::now() + schedule.silence, leaving, call, schedule };
+    let frames = stream::unfold(state, |mut state| async move {
+        let piece = state.piece().await?;
+        Some((Ok::<_, Infallible>(Frame::data(Bytes::from(piece))), state))
+    });
+    reply.body(StreamBody::new(frames).boxed_unsync()).unwrap_or_default()
+}
+
+struct Streaming {
+    call: Call,
+    schedule: Schedule,
+    leaving: Leaving,
+    next: u32,
+    due: Instant,
+}
+
+impl Streaming {
+    async fn piece(&mut self) -> Option<String> {
+        let number = self.next;
+        self.next += 1;
+        if number == 0 {
+            // Proof first, then how soon to come back; a reader that sees the head but not this is being held up.
+            self.call.pen.note(Event::Sent(What::Comment, 0));
+            return Some(format!(": {}\nretry: {RETRY_MS}\n\n", self.call.proof()));
+        }
+        if number > self.schedule.count {
+            self.leaving.done(Why::Done);
+            return None;
+        }
+        tokio::select! {
+            () = sleep_until(self.due) => {}
+            () = self.call.stop.cancelled() => {
+                self.leaving.done(Why::Shutdown);
+                return None;
+            }
+        }
+        let id = self.schedule.first + number - 1;
+        self.due += Schedule::gap(self.schedule.every, id + 1);
+        let sent_ms = self.call.pen.clock.ms();
+        self.call.pen.note(Event::Sent(What::Event, id));
+        let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone() };
+        Some(format!("id: {id}\ndata: {message}\n\n"))
+    }
+}
+
+/// The headers with which an EventSource asks.
+pub fn event_source(last_event_id: Option<u32>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Some(id) = last_event_id {
+        headers.insert("last-event-id", HeaderValue::from(id));
+    }
+    headers
+}
+
+/// What a stream left behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heard {
+    /// The number of the newest event.
+    pub newest: Option<u32>,
+    /// How long to wait before a reconnect.
+    pub retry: Option<Duration>,
+}
+
+/// Hears a stream to its end or until the deadline, and writes everything down as it arrives.
+pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer, deadline: Instant) -> Heard {
+    let mut parser = Parser::default();
+    let mut heard = Heard::default();
+    loop {
+        let piece = match timeout_at(deadline, answer.next()).await {
+            Err(_) => {
+                page.gave_up(&answer.observer);
+                return heard;
+            }
+            Ok(Ok(piece)) => piece,
+            Ok(Err(end)) => {
+                match answer.observer.ended() {
+                    Some((moment, _)) if end != End::Complete => page.pen.note_at(moment, Event::Ended(end)),
+                    _ => page.pen.note(Event::Ended(end)),
+                }
+                return heard;
+            }
+        };
+        for item in parser.push(&piece) {
+            match item {
+                Item::Comment(text) if text.starts_with(PROOF_PREFIX) => {
+                    page.proved(scene.prover.examine(&text, page.nonce(), route));
+                    page.pen.note(Event::Received(What::Comment, 0, None));
+                }
+                Item::Data(data) => match Message::read(&data) {
+                    Some(message) if message.word == page.nonce() => {
+                        heard.newest = Some(message.number);
+                        page.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
+                    }
+                    _ => page.pen.note(Event::Foreign(Untrusted::from_bytes(data.as_bytes(), 200))),
+                },
+                Item::Comment(_) => {}
+                Item::Retry(ms) => heard.retry = Some(Duration::from_millis(ms)),
+                Item::Alien(text) => page.pen.note(Event::Foreign(Untrusted::from_bytes(text.as_bytes(), 200))),
+            }
+        }
+    }
+}
+
+/// What a stream consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// The data of an event.
+    Data(String),
+    /// A comment.
+    Comment(String),
+    /// How many milliseconds to wait before a reconnect.
+    Retry(u64),
+    /// A line with a field that no event stream has.
+    Alien(String),
+}
+
+/// Reads an event stream as it arrives, however it is cut into pieces.
+#[derive(Default)]
+pub struct Parser {
+    line: Vec<u8>,
+    after_cr: bool,
+    started: bool,
+    data: Option<String>,
+    overlong: bool,
+}
+
+/// The longest line that is kept; ours are far shorter.
+const LINE_BYTES: usize = 4 * 1024;
+/// The most items of one piece: a flood of tiny lines is cut here.
+const ITEMS: usize = 1024;
+
+impl Parser {
+    /// The items that this piece completes.
+    pub fn push(&mut self, piece: &[u8]) -> Vec<Item> {
+        let mut items = Vec::new();
+        for &byte in piece {
+            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+            match byte {
+                b'\n' if after_cr => {}
+                b'\n' | b'\r' => items.extend(self.end_line().filter(|_| items.len() < ITEMS)),
+                _ if self.line.len() < LINE_BYTES => self.line.push(byte),
+                _ => self.overlong = true,
+            }
+        }
+        items
+    }
+
+    fn end_line(&mut self) -> Option<Item> {
+        let mut line = std::mem::take(&mut self.line);
+        if !std::mem::replace(&mut self.started, true) && line.starts_with("\u{feff}".as_bytes()) {
+            line.drain(..3);
+        }
+        if std::mem::take(&mut self.overlong) {
+            return Some(Item::Alien(String::from_utf8_lossy(&line).into_owned()));
+        }
+        if line.is_empty() {
+            return self.data.take().map(Item::Data);
+        }
+        let text = String::from_utf8_lossy(&line).into_owned();
+        if let Some(comment) = text.strip_prefix(':') {
+            return Some(Item::Comment(comment.strip_prefix(' ').unwrap_or(comment).to_owned()));
+        }
+        let (field, value) = text.split_once(':').unwrap_or((&text, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "data" => {
+                let data = self.data.take().map_or_else(String::new, |data| data + "\n");
+                self.data = Some(data + value);
+                None
+            }
+            "retry" => value.parse().ok().map(Item::Retry),
+            "id" | "event" => None,
+            _ => Some(Item::Alien(text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_reads_the_same_however_it_is_cut() {
+        let text =
+            "\u{feff}: hi\r\nretry: 2500\r\nid: 7\rdata: a\ndata:b\r\n\r\nevent: x\ndata\n\nid\n\n<html>\ndata: never ended"
+                .as_bytes();
+        let whole = Parser::default().push(text);
+        assert_eq!(
+            whole,
+            [
+                Item::Comment("hi".into()),
+                Item::Retry(2500),
+                Item::Data("a\nb".into()),
+                Item::Data(String::new()),
+                Item::Alien("<html>".into())
+            ]
+        );
+        for size in 1..text.len() {
+            let mut parser = Parser::default();
+            let items: Vec<Item> = text.chunks(size).flat_map(|piece| parser.push(piece)).collect();
+            assert_eq!(items, whole, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn an_endless_line_does_not_grow() {
+        let mut parser = Parser::default();
+        assert!(parser.push(&vec![b'x'; 10 * LINE_BYTES]).is_empty());
+        assert!(parser.line.len() <= LINE_BYTES);
+        assert!(matches!(parser.push(b"\n").first(), Some(Item::Alien(_))));
+    }
+}

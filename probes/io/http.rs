@@ -1,0 +1,215 @@
+//! Requests and answers, with limits on everything that is read.
+
+use super::observe::{Page, Scene};
+use super::proof::Prover;
+use super::{Observer, Purpose, Way};
+use crate::exchange::{Proof, ResponseHead};
+use crate::failure::{Failure, Kind, Operation};
+use crate::timeline::{End, Event};
+use crate::untrusted::Untrusted;
+use crate::wire::{PROOF_HEADER, route_path};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Version, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// An answer whose body has not been read yet.
+pub struct Answer {
+    /// Its head.
+    pub head: ResponseHead,
+    /// What its header proved.
+    pub header_proof: String,
+    /// The connection under it.
+    pub observer: Observer,
+    body: Incoming,
+    driver: Driver,
+}
+
+/// Ends the connection when dropped.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The most bytes of a response head that are read; curl's limit is 300 KiB, browsers' 256 KiB, ours is a diagnosis.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Sends one request on an open way and waits for the head of the answer.
+///
+/// # Errors
+/// When the connection ends or the deadline passes before the head is complete, or when what comes is no HTTP.
+pub async fn request(way: Way, method: Method, path: &str, headers: HeaderMap, within: Duration) -> Result<Answer, Failure> {
+    let observer = way.io.observer();
+    let peer = Untrusted::new(&way.host);
+    let fail = |kind: Kind, detail: &str| Failure {
+        operation: Operation::Request,
+        kind,
+        peer: peer.clone(),
+        detail: Untrusted::new(detail),
+    };
+    let mut request = Request::builder().method(method).uri(format!("{}{path}", way.prefix));
+    if let Some(all) = request.headers_mut() {
+        if let Ok(host) = way.host.parse() {
+            all.insert(header::HOST, host);
+        }
+        all.extend(way.headers);
+        all.extend(headers);
+    }
+    let request = request.body(Empty::<Bytes>::new()).map_err(|error| fail(Kind::Other, &error.to_string()))?;
+    let exchange = async {
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .title_case_headers(true)
+            .max_buf_size(HEAD_BYTES)
+            .handshake(TokioIo::new(way.io))
+            .await?;
+        let driver = Driver(tokio::spawn(async move {
+            // Its end is seen through the body and the observer.
+            let _ = connection.await;
+        }));
+        // The sender is kept until the head is there: dropping it earlier would end the connection.
+        sender.send_request(request).await.map(|response| (response, driver))
+    };
+    let (response, driver) = match timeout(within, exchange).await {
+        Err(_) => return Err(fail(Kind::TimedOut, "")),
+        Ok(Ok(done)) => done,
+        Ok(Err(error)) => return Err(explain(&error, &observer, fail)),
+    };
+    let (parts, body) = response.into_parts();
+    let header_proof = parts.headers.get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let head = ResponseHead {
+        status: parts.status.as_u16(),
+        version: version(parts.version).to_owned(),
+        headers: seen(&parts.headers),
+        raw: raw_head(&observer.first_bytes()),
+    };
+    Ok(Answer { head, header_proof, observer, body, driver })
+}
+
+fn explain(error: &hyper::Error, observer: &Observer, fail: impl Fn(Kind, &str) -> Failure) -> Failure {
+    let first = observer.first_bytes();
+    match observer.ended() {
+        _ if error.is_parse_too_large() => fail(Kind::TooLarge, "the head of the answer is larger than 64 KiB"),
+        _ if error.is_parse() => {
+            let mut failure = fail(Kind::NotHttp, "");
+            failure.detail = Untrusted::from_bytes(&first, 120);
+            failure
+        }
+        Some((_, End::Reset)) => fail(Kind::Reset, ""),
+        Some((_, End::Fin)) => fail(Kind::Closed, ""),
+        _ => fail(Kind::Other, &error.to_string()),
+    }
+}
+
+impl Answer {
+    /// The next piece of the body, or how it ended.
+    pub async fn next(&mut self) -> Result<Bytes, End> {
+        loop {
+            match self.body.frame().await {
+                None => return Err(End::Complete),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data()
+                        && !data.is_empty()
+                    {
+                        return Ok(data);
+                    }
+                }
+                Some(Err(error)) => {
+                    let end = self.observer.ended().map(|(_, end)| end);
+                    return Err(end.unwrap_or_else(|| End::Error(Untrusted::new(&error.to_string()))));
+                }
+            }
+        }
+    }
+
+    /// The body, of which at most `limit` bytes are read, and how it ended; an end of `None` says that there was more.
+    pub async fn read(&mut self, limit: usize) -> (Vec<u8>, Option<End>) {
+        let mut text = Vec::new();
+        loop {
+            match self.next().await {
+                Ok(piece) if text.len() + piece.len() > limit => {
+                    text.extend(piece.iter().take(limit - text.len()));
+                    return (text, None);
+                }
+                Ok(piece) => text.extend_from_slice(&piece),
+                Err(end) => return (text, Some(end)),
+            }
+        }
+    }
+
+    /// Ends the connection without reading on.
+    pub fn abandon(self) {
+        drop(self.driver);
+    }
+}
+
+/// Dials and asks for a route of the run; everything up to the head of the answer is written down.
+pub async fn ask(scene: &Scene, page: &Page, route: &str, query: &str, headers: HeaderMap, within: Duration) -> Option<Answer> {
+    let way = page.dial(scene, Purpose::Request).await?;
+    let observer = way.io.observer();
+    let path = format!("{}{query}", route_path(scene.prover.run(), page.nonce(), route));
+    page.pen.note(Event::Request);
+    match request(way, Method::GET, &path, headers, within).await {
+        Ok(answer) => {
+            let proof = scene.prover.examine(&answer.header_proof, page.nonce(), route);
+            page.response(answer.head.clone(), proof);
+            Some(answer)
+        }
+        Err(failure) => {
+            match (&failure.kind, observer.ended()) {
+                (Kind::TimedOut, _) => page.gave_up(&observer),
+                (Kind::Reset | Kind::Closed, Some((moment, end))) => page.pen.note_at(moment, Event::Ended(end)),
+                _ => page.failed(failure),
+            }
+            None
+        }
+    }
+}
+
+/// Reads the body of an answer, which must begin with a line of proof; the rest is returned.
+///
+/// # Errors
+/// How the connection ended, when the body is not complete; no end says that the body is too large.
+pub async fn proven_body(
+    prover: &Prover,
+    nonce: &str,
+    route: &str,
+    answer: &mut Answer,
+    limit: usize,
+) -> Result<(Proof, String), Option<End>> {
+    let (text, end) = answer.read(limit).await;
+    if end != Some(End::Complete) {
+        return Err(end);
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    Ok((prover.examine(first, nonce, route), rest.to_owned()))
+}
+
+/// Headers as they are recorded.
+pub fn seen(headers: &HeaderMap) -> Vec<(Untrusted, Untrusted)> {
+    headers.iter().map(|(name, value)| (Untrusted::new(name.as_str()), Untrusted::from_bytes(value.as_bytes(), 1024))).collect()
+}
+
+/// The HTTP version in reports.
+pub fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
+}
+
+/// The head among the first bytes of a connection, as it arrived.
+pub fn raw_head(first: &[u8]) -> Untrusted {
+    let end = first.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(first.len());
+    Untrusted::from_bytes(first.get(..end).unwrap_or(first), 4096)
+}

@@ -1,0 +1,243 @@
+//! What both halves of every probe run on: one boxed stream, whatever is under it, and the ways to open it.
+
+pub mod events;
+pub mod http;
+pub mod observe;
+pub mod pipe;
+pub mod proof;
+pub mod testify;
+pub mod websocket;
+
+use crate::exchange::{KernelNote, Opened};
+use crate::failure::Failure;
+use crate::timeline::End;
+use crate::transport::Leg;
+use crate::untrusted::Untrusted;
+use ::http::HeaderMap;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// A boxed future that can move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How many of the first bytes of a connection are kept: more than any response head that is accepted in practice.
+const TAP_BYTES: usize = 16 * 1024;
+/// How many bytes of the newest read are kept, to show what broke a protocol.
+const LAST_BYTES: usize = 256;
+
+/// Something that carries bytes both ways.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// What can be asked of the lowest layer while others own the stream.
+pub trait Control: Send + Sync {
+    /// What the kernel knows of the connection.
+    fn kernel(&self) -> Option<KernelNote>;
+    /// Makes the next close a reset.
+    fn abort(&self);
+}
+
+/// The stream that everything runs on. It remembers how it began and how it ended.
+pub struct Io {
+    inner: Option<Box<dyn Stream>>,
+    shared: Arc<Shared>,
+}
+
+/// A handle on an [`Io`] that somebody else owns.
+#[derive(Clone)]
+pub struct Observer(Arc<Shared>);
+
+struct Shared {
+    control: Arc<dyn Control>,
+    below: Option<Observer>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tap: Vec<u8>,
+    last: Vec<u8>,
+    ended: Option<(Instant, End)>,
+    held: bool,
+    parked: Option<Box<dyn Stream>>,
+}
+
+impl Io {
+    /// The lowest layer: a socket or a pipe.
+    pub fn new(stream: impl Stream + 'static, control: Arc<dyn Control>) -> Self {
+        let shared = Shared { control, below: None, state: Mutex::default() };
+        Self { inner: Some(Box::new(stream)), shared: Arc::new(shared) }
+    }
+
+    /// A layer over another one, such as TLS: how the connection ended is what the lowest layer says.
+    pub fn over(stream: impl Stream + 'static, below: Observer) -> Self {
+        let shared = Shared { control: below.0.control.clone(), below: Some(below), state: Mutex::default() };
+        Self { inner: Some(Box::new(stream)), shared: Arc::new(shared) }
+    }
+
+    /// A handle that outlives the stream.
+    pub fn observer(&self) -> Observer {
+        Observer(self.shared.clone())
+    }
+
+    /// Ends the connection by a reset.
+    pub fn abort(self) {
+        self.shared.control.abort();
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut Box<dyn Stream>>> {
+        self.inner.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn end_by(&self, error: &io::Error) {
+        let end = match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => End::Reset,
+            io::ErrorKind::UnexpectedEof => End::Fin,
+            _ => End::Error(Untrusted::new(&error.to_string())),
+        };
+        self.shared.lock().ended.get_or_insert_with(|| (Instant::now(), end));
+    }
+}
+
+impl Observer {
+    /// When and how the other side ended the connection, if it has.
+    pub fn ended(&self) -> Option<(Instant, End)> {
+        let below = self.0.below.as_ref().and_then(Observer::ended);
+        below.or_else(|| self.0.lock().ended.clone())
+    }
+
+    /// The first bytes that were read.
+    pub fn first_bytes(&self) -> Vec<u8> {
+        self.0.lock().tap.clone()
+    }
+
+    /// The bytes of the newest read.
+    pub fn last_bytes(&self) -> Vec<u8> {
+        self.0.lock().last.clone()
+    }
+
+    /// What the kernel knows of the connection.
+    pub fn kernel(&self) -> Option<KernelNote> {
+        self.0.control.kernel()
+    }
+
+    /// Keeps this end open whatever its owner does, until [`Observer::release`]: so that an end that the path made at one
+    /// side is not passed on to the other by us.
+    pub fn hold(&self) {
+        self.0.lock().held = true;
+    }
+
+    /// Lets go of a held stream: it closes now if its owner has dropped it.
+    pub fn release(&self) {
+        let parked = {
+            let mut state = self.0.lock();
+            state.held = false;
+            state.parked.take()
+        };
+        drop(parked);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if state.held {
+            state.parked = self.inner.take();
+        }
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let had_room = buf.remaining() > 0;
+        match ready!(self.stream()?.poll_read(cx, buf)) {
+            Ok(()) => {
+                let new = buf.filled().get(before..).unwrap_or_default();
+                let mut state = self.shared.lock();
+                if new.is_empty() {
+                    if had_room {
+                        state.ended.get_or_insert_with(|| (Instant::now(), End::Fin));
+                    }
+                } else {
+                    let room = TAP_BYTES.saturating_sub(state.tap.len()).min(new.len());
+                    state.tap.extend(new.iter().take(room));
+                    state.last.clear();
+                    state.last.extend(new.iter().take(LAST_BYTES));
+                }
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => {
+                self.end_by(&error);
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = ready!(self.stream()?.poll_write(cx, bytes));
+        if let Err(error) = &result {
+            self.end_by(error);
+        }
+        Poll::Ready(result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = ready!(self.stream()?.poll_flush(cx));
+        if let Err(error) = &result {
+            self.end_by(error);
+        }
+        Poll::Ready(result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.shared.lock().held {
+            return Poll::Ready(Ok(()));
+        }
+        self.stream()?.poll_shutdown(cx)
+    }
+}
+
+/// What a connection is wanted for: a browser sends WebSockets through a tunnel, and plain requests in absolute-form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Requests and answers.
+    Request,
+    /// A WebSocket.
+    WebSocket,
+    /// A WebSocket in absolute-form, where a proxy refuses the tunnel.
+    WebSocketWithoutTunnel,
+}
+
+/// The user's real way out.
+pub trait Dial: Send + Sync {
+    /// Opens a connection to the server, with all that is in between.
+    fn dial(&self, leg: Leg, purpose: Purpose) -> BoxFuture<'_, Result<Way, Failure>>;
+}
+
+/// An open way to the server.
+pub struct Way {
+    /// The stream; behind it, requests go to the server or to a proxy that passes them on.
+    pub io: Io,
+    /// How it was opened.
+    pub opened: Opened,
+    /// Stands before the path in a request line: empty, or `http://host:port` for absolute-form.
+    pub prefix: String,
+    /// The `Host` header (RFC 9110 section 7.2).
+    pub host: String,
+    /// Further headers of every request: the user agent, the user's own, credentials for a proxy that sees the request.
+    pub headers: HeaderMap,
+}

@@ -1,0 +1,247 @@
+//! What the server half of a probe is given, and how it answers.
+
+use super::Observer;
+use super::observe::Pen;
+use super::proof::Prover;
+use super::websocket::{Heard, Talk};
+use crate::timeline::{End, Event, What, Why};
+use crate::wire::{Message, PROOF_HEADER};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the server answers.
+pub type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+
+/// One request for a probe.
+pub struct Call {
+    /// The request.
+    pub request: Request<Incoming>,
+    /// The last part of its path.
+    pub route: String,
+    /// The name of the connection.
+    pub nonce: String,
+    /// Makes the proofs of the run.
+    pub prover: Prover,
+    /// Writes the server's record of it.
+    pub pen: Pen,
+    /// The connection under it.
+    pub observer: Observer,
+    /// Cancelled when the server shuts down.
+    pub stop: CancellationToken,
+    /// Where conversations that outlive the request are kept track of.
+    pub tasks: TaskTracker,
+    /// The longest that anything may take.
+    pub longest: Duration,
+}
+
+impl Call {
+    /// The proof for this request.
+    pub fn proof(&self) -> String {
+        self.prover.token(&self.nonce, &self.route)
+    }
+
+    /// A number from the query, at most as long as the server's own limit for times.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        let query = self.request.uri().query()?;
+        let value = query.split('&').find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == name))?.1;
+        value.parse().ok().map(|number: u64| number.min(u64::try_from(self.longest.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// Whether a flag is in the query.
+    pub fn flag(&self, name: &str) -> bool {
+        self.request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == name))
+    }
+
+    /// An answer of a few words, proven in its header and in its first line.
+    pub fn answer(&self, status: StatusCode, what: What) -> Reply {
+        let message = Message { what, number: 0, sent_ms: self.pen.clock.ms(), word: self.nonce.clone() };
+        let body = format!("{}\n{message}\n", self.proof());
+        self.pen.note(Event::Response(status.as_u16()));
+        self.pen.note(Event::Sent(what, 0));
+        proven(Response::builder().status(status), self).body(full(body)).unwrap_or_default()
+    }
+
+    /// Accepts a WebSocket and lets `converse` talk on it; anything that is no valid upgrade is answered and recorded as such.
+    pub fn websocket<F>(
+        mut self,
+        converse: impl FnOnce(Talk<TokioIo<hyper::upgrade::Upgraded>>, CancellationToken) -> F + Send + 'static,
+    ) -> Reply
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let headers = super::http::seen(self.request.headers());
+        let valid = crate::exchange::has_token(&headers, "upgrade", "websocket")
+            && crate::exchange::has_token(&headers, "connection", "upgrade");
+        let key = self.request.headers().get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
+        let (true, Some(accept)) = (valid, key) else {
+            // RFC 9110 section 15.5.22: says what it would take.
+            let mut reply = self.answer(StatusCode::UPGRADE_REQUIRED, What::Body);
+            reply.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+            self.pen.note(Event::Closed(Why::Done));
+            return reply;
+        };
+        self.pen.note(Event::Response(101));
+        let reply = proven(Response::builder().status(StatusCode::SWITCHING_PROTOCOLS), &self)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_ACCEPT, accept)
+            .body(full(String::new()))
+            .unwrap_or_default();
+        let upgrade = hyper::upgrade::on(&mut self.request);
+        let tasks = self.tasks.clone();
+        tasks.spawn(async move {
+            let Ok(io) = upgrade.await else {
+                let end = self.observer.ended().map_or(End::Fin, |(_, end)| end);
+                self.pen.note(Event::Ended(end));
+                return;
+            };
+            let mut talk = Talk::accepted(TokioIo::new(io), self.observer.clone(), self.pen.clone(), &self.nonce).await;
+            if talk.say_with(What::Greeting, 0, self.proof()).await {
+                let stop = self.stop.clone();
+                tokio::select! {
+                    () = converse(talk, stop) => {}
+                    () = sleep(self.longest) => self.pen.note(Event::Closed(Why::Limit)),
+                }
+            }
+        });
+        reply
+    }
+}
+
+/// What the server does on a WebSocket beside echoing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// How many ticks it sends, and how far apart.
+    pub ticks: Option<(u32, Duration)>,
+    /// It speaks first, once, after this much silence since the first echo.
+    pub after_silence: Option<Duration>,
+}
+
+/// How long an end that the other side has closed stays open here, so that who was told can be told apart.
+pub const HOLD: Duration = Duration::from_secs(3);
+
+/// Echoes frames and ticks in its manner until the client leaves.
+pub async fn converse<S>(mut talk: Talk<S>, manner: Manner, pen: Pen, stop: CancellationToken)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let (mut left, every) = manner.ticks.unwrap_or((0, Duration::from_secs(1)));
+    let mut next_tick = Instant::now() + every;
+    let mut number = 0;
+    let mut silence: Option<Instant> = None;
+    loop {
+        let far = Instant::now() + Duration::from_secs(86_400);
+        tokio::select! {
+            heard = talk.hear() => match heard {
+                Heard::Message(What::Frame, frame) => {
+                    if !talk.say(What::Echo, frame).await {
+                        break;
+                    }
+                    if number == 0 && silence.is_none() {
+                        silence = manner.after_silence.map(|wait| Instant::now() + wait);
+                    }
+                }
+                Heard::Message(..) => {}
+                Heard::Over => break,
+            },
+            () = sleep_until(next_tick), if left > 0 => {
+                number += 1;
+                left -= 1;
+                next_tick += every;
+                if !talk.say(What::Tick, number).await {
+                    break;
+                }
+            }
+            () = sleep_until(silence.unwrap_or(far)), if silence.is_some() => {
+                silence = None;
+                number += 1;
+                pen.note(Event::SilenceOver);
+                if !talk.say(What::Tick, number).await {
+                    break;
+                }
+            }
+            () = stop.cancelled() => {
+                talk.close(Why::Shutdown).await;
+                return;
+            }
+        }
+    }
+    if let Some((_, End::CloseFrame(_))) = pen.timeline().ended() {
+        return;
+    }
+    // An end that was made at this side only must not reach the client through us.
+    tokio::select! {
+        () = sleep(HOLD) => {}
+        () = stop.cancelled() => {}
+    }
+    pen.note(Event::Closed(Why::AfterPeer));
+}
+
+/// Notes how a request ended when its answer is dropped before it was complete.
+pub struct Leaving {
+    pen: Pen,
+    observer: Observer,
+    stop: CancellationToken,
+    over: bool,
+}
+
+impl Leaving {
+    /// From now on, a drop is noted. The connection stays open for [`HOLD`] after the other side has left.
+    pub fn watch(call: &Call) -> Self {
+        call.observer.hold();
+        Self { pen: call.pen.clone(), observer: call.observer.clone(), stop: call.stop.clone(), over: false }
+    }
+
+    /// The answer is complete.
+    pub fn done(&mut self, why: Why) {
+        if !self.over {
+            self.over = true;
+            self.pen.note(Event::Closed(why));
+            self.observer.release();
+        }
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        match self.observer.ended() {
+            _ if self.stop.is_cancelled() => self.pen.note(Event::Closed(Why::Shutdown)),
+            Some((moment, end)) => self.pen.note_at(moment, Event::Ended(end)),
+            None => self.pen.note(Event::Ended(End::Fin)),
+        }
+        let observer = self.observer.clone();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if !self.stop.is_cancelled() => {
+                runtime.spawn(async move {
+                    sleep(HOLD).await;
+                    observer.release();
+                });
+            }
+            _ => observer.release(),
+        }
+    }
+}
+
+/// The headers that every answer carries: never cached, never transformed into something a browser would run.
+pub fn proven(builder: http::response::Builder, call: &Call) -> http::response::Builder {
+    builder.header(PROOF_HEADER, call.proof()).header(header::CACHE_CONTROL, "no-store")
+}
+
+/// A body that is there at once.
+pub fn full(text: String) -> UnsyncBoxBody<Bytes, Infallible> {
+    Full::new(Bytes::from(text)).boxed_unsync()
+}

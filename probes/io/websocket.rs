@@ -1,0 +1,314 @@
+//! WebSockets: an opening handshake that keeps everything it sees, and a conversation that writes itself down.
+
+use super::http::raw_head;
+use super::observe::{Page, Pen, Scene};
+use super::{Io, Observer, Way};
+use crate::exchange::{Proof, ResponseHead};
+use crate::failure::{Failure, Kind, Operation};
+use crate::timeline::{End, Event, What, Why};
+use crate::untrusted::Untrusted;
+use crate::wire::{Message, PROOF_HEADER, route_path};
+use futures_util::{SinkExt, StreamExt};
+use http::header;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::{self, Error};
+
+/// The limits of every WebSocket here. The library's own defaults cost 138 KB a connection and let a peer that never reads
+/// grow the write buffer without bound.
+fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(64 * 1024)
+        .max_message_size(Some(64 * 1024))
+        .max_frame_size(Some(64 * 1024))
+}
+
+/// The most bytes of a response head that are read.
+const HEAD_BYTES: usize = 64 * 1024;
+/// The most header fields that are read.
+const FIELDS: usize = 128;
+/// The most interim responses (RFC 9110 section 15.2) that are passed over.
+const INTERIM: usize = 8;
+/// How much of a body that came instead of a 101 is read, to look for our proof or a product's name in it.
+const BODY_BYTES: usize = 4 * 1024;
+
+/// What came of an opening handshake.
+pub enum Opening {
+    /// A 101.
+    Open(Box<Talk<Io>>),
+    /// Anything else; it is on the page.
+    Not,
+}
+
+/// Dials, asks for a WebSocket on a route of the run, and writes everything down.
+///
+/// The request has the headers that a browser sends, in a browser's order; `token` is the spelling of `websocket`.
+pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &str) -> Opening {
+    let Some(way) = page.dial(scene, scene.websocket()).await else { return Opening::Not };
+    let path = format!("{}{query}", route_path(scene.prover.run(), page.nonce(), route));
+    let key = generate_key();
+    let observer = way.io.observer();
+    let peer = Untrusted::new(&way.host);
+    let fail = |kind, detail: Untrusted| Failure { operation: Operation::Request, kind, peer: peer.clone(), detail };
+    let request = request_head(&way, &path, &key, token);
+    let mut io = way.io;
+    page.pen.note(Event::Request);
+    let deadline = Instant::now() + scene.answer();
+    let reading = async {
+        io.write_all(request.as_bytes()).await?;
+        // Without it TLS may keep the request to itself while this machine waits for an answer.
+        io.flush().await?;
+        read_head(&mut io).await
+    };
+    let (head, mut rest) = match timeout_at(deadline, reading).await {
+        Err(_) => {
+            page.gave_up(&observer);
+            return Opening::Not;
+        }
+        Ok(Ok(Some(read))) => read,
+        Ok(Ok(None)) => {
+            page.failed(fail(Kind::NotHttp, Untrusted::from_bytes(&observer.first_bytes(), 120)));
+            return Opening::Not;
+        }
+        Ok(Err(error)) => {
+            match observer.ended() {
+                Some((moment, end)) => page.pen.note_at(moment, Event::Ended(end)),
+                None => page.failed(fail(Kind::of_io(&error), Untrusted::new(&error.to_string()))),
+            }
+            return Opening::Not;
+        }
+    };
+    let in_header = head.values(PROOF_HEADER).next().map(|text| scene.prover.examine(text, page.nonce(), route));
+    let status = head.status;
+    let accept = head.values("sec-websocket-accept").next().map(str::to_owned);
+    page.response(head, in_header.unwrap_or_default());
+    if status != 101 {
+        let _ = timeout_at(deadline, read_some(&mut io, &mut rest)).await;
+        let first_line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        page.proved(scene.prover.examine(&String::from_utf8_lossy(first_line), page.nonce(), route));
+        if in_header != Some(Proof::Valid) && !rest.is_empty() {
+            page.pen.note(Event::Foreign(Untrusted::from_bytes(&rest, 300)));
+        }
+        page.pen.note(Event::Closed(Why::Done));
+        return Opening::Not;
+    }
+    page.accepted(accept.as_deref() == Some(derive_accept_key(key.as_bytes()).as_str()));
+    let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits())).await;
+    let words = Words { word: page.nonce().to_owned(), examine: Some((scene.prover.clone(), route.to_owned(), page.clone())) };
+    Opening::Open(Box::new(Talk { socket, pen: page.pen.clone(), observer, words }))
+}
+
+fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
+    let mut head = format!("GET {}{path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n", way.prefix, way.host);
+    head.push_str("Pragma: no-cache\r\nCache-Control: no-cache\r\n");
+    for (name, value) in &way.headers {
+        if let Ok(value) = value.to_str() {
+            let name = if name == header::USER_AGENT { "User-Agent" } else { name.as_str() };
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    head.push_str(&format!("Upgrade: {token}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"));
+    // Every browser offers it (RFC 7692); our server never accepts, so that an acceptance is somebody else's.
+    head.push_str("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n");
+    head
+}
+
+/// Reads up to the end of a head that is not interim; `None` when it is no HTTP or too large.
+async fn read_head(io: &mut Io) -> std::io::Result<Option<(ResponseHead, Vec<u8>)>> {
+    let mut bytes = Vec::new();
+    for _ in 0..=INTERIM {
+        let (head, length) = loop {
+            let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+            let mut response = httparse::Response::new(&mut fields);
+            match response.parse(&bytes) {
+                Ok(httparse::Status::Complete(length)) => break (recorded(&response, &bytes), length),
+                Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES => {}
+                Ok(httparse::Status::Partial) | Err(_) => return Ok(None),
+            }
+            if io.read_buf(&mut bytes).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        bytes.drain(..length);
+        if !(100..200).contains(&head.status) || head.status == 101 {
+            return Ok(Some((head, bytes)));
+        }
+    }
+    Ok(None)
+}
+
+fn recorded(response: &httparse::Response<'_, '_>, bytes: &[u8]) -> ResponseHead {
+    let field = |field: &httparse::Header<'_>| {
+        (Untrusted::new(&field.name.to_ascii_lowercase()), Untrusted::from_bytes(field.value, 1024))
+    };
+    ResponseHead {
+        status: response.code.unwrap_or_default(),
+        version: if response.version == Some(0) { "1.0" } else { "1.1" }.to_owned(),
+        headers: response.headers.iter().map(field).collect(),
+        raw: raw_head(bytes),
+    }
+}
+
+async fn read_some(io: &mut Io, rest: &mut Vec<u8>) {
+    while rest.len() < BODY_BYTES {
+        // The first line is the proof; what is shown of a foreign page is no longer than this either.
+        if rest.contains(&b'\n') && rest.len() > 300 {
+            return;
+        }
+        if !matches!(io.read_buf(rest).await, Ok(size) if size > 0) {
+            return;
+        }
+    }
+}
+
+/// A conversation on a WebSocket that writes itself down; both ends use it.
+pub struct Talk<S> {
+    socket: WebSocketStream<S>,
+    pen: Pen,
+    /// The connection under it.
+    pub observer: Observer,
+    words: Words,
+}
+
+/// How the words of a conversation are made and examined.
+struct Words {
+    /// Stands in every message but a greeting.
+    word: String,
+    /// The client examines greetings.
+    examine: Option<(super::proof::Prover, String, Page)>,
+}
+
+/// What was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A message of ours.
+    Message(What, u32),
+    /// The connection is over.
+    Over,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+    /// The server's end of an accepted upgrade.
+    pub async fn accepted(io: S, observer: Observer, pen: Pen, nonce: &str) -> Self {
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits())).await;
+        Self { socket, pen, observer, words: Words { word: nonce.to_owned(), examine: None } }
+    }
+
+    /// Sends a message and hands it to the network at once; writes it down. False when the connection is over.
+    pub async fn say(&mut self, what: What, number: u32) -> bool {
+        let word = self.words.word.clone();
+        self.say_with(what, number, word).await
+    }
+
+    /// The same with another last word: a greeting carries the proof.
+    pub async fn say_with(&mut self, what: What, number: u32, word: String) -> bool {
+        let message = Message { what, number, sent_ms: self.pen.clock.ms(), word };
+        self.pen.note(Event::Sent(what, number));
+        // `send` flushes: bytes that a TLS layer keeps to itself would make this end look dead.
+        match self.socket.send(tungstenite::Message::text(message.to_string())).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.over(&error);
+                false
+            }
+        }
+    }
+
+    /// Waits for the next message and writes it down.
+    pub async fn hear(&mut self) -> Heard {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(tungstenite::Message::Text(text))) => {
+                    if let Some(heard) = self.examine(&text) {
+                        return heard;
+                    }
+                }
+                Some(Ok(tungstenite::Message::Close(frame))) => {
+                    let code = frame.map_or(1005, |frame| frame.code.into());
+                    self.pen.note(Event::Ended(End::CloseFrame(code)));
+                    // The library answers the close; the answer leaves with the flush.
+                    let _ = self.socket.flush().await;
+                    return Heard::Over;
+                }
+                Some(Ok(tungstenite::Message::Ping(_) | tungstenite::Message::Pong(_) | tungstenite::Message::Frame(_))) => {}
+                Some(Ok(tungstenite::Message::Binary(bytes))) => self.foreign(&bytes),
+                Some(Err(error)) => {
+                    self.over(&error);
+                    return Heard::Over;
+                }
+                None => {
+                    self.over(&Error::ConnectionClosed);
+                    return Heard::Over;
+                }
+            }
+        }
+    }
+
+    /// Waits for the next message, but not longer than until `deadline`.
+    pub async fn hear_until(&mut self, deadline: Instant) -> Option<Heard> {
+        timeout_at(deadline, self.hear()).await.ok()
+    }
+
+    /// Ends the conversation with a close frame, and waits a little for the answer to it.
+    pub async fn close(mut self, why: Why) {
+        self.pen.note(Event::Closed(why));
+        let code = if why == Why::Shutdown { CloseCode::Away } else { CloseCode::Normal };
+        let farewell = async {
+            let _ = self.socket.close(Some(CloseFrame { code, reason: "".into() })).await;
+            while let Some(Ok(_)) = self.socket.next().await {}
+        };
+        // Nobody is blamed for a farewell that is not answered.
+        let _ = timeout(Duration::from_millis(500), farewell).await;
+    }
+
+    fn examine(&mut self, text: &str) -> Option<Heard> {
+        let ours = Message::read(text).filter(|message| match (&self.words.examine, message.what) {
+            (Some((prover, route, page)), What::Greeting) => {
+                let proof = prover.examine(&message.word, page.nonce(), route);
+                page.proved(proof);
+                proof == Proof::Valid
+            }
+            _ => message.word == self.words.word,
+        });
+        match ours {
+            Some(message) => {
+                self.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
+                Some(Heard::Message(message.what, message.number))
+            }
+            None => {
+                self.foreign(text.as_bytes());
+                None
+            }
+        }
+    }
+
+    fn foreign(&mut self, bytes: &[u8]) {
+        self.pen.note(Event::Foreign(Untrusted::from_bytes(bytes, 200)));
+    }
+
+    fn over(&mut self, error: &Error) {
+        match (error, self.observer.ended()) {
+            // The peer's bytes broke the protocol: keep the bytes, the library's name for it says little.
+            (Error::Protocol(kind), ended)
+                if !matches!(kind, tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) =>
+            {
+                self.pen.note(Event::Foreign(Untrusted::from_bytes(&self.observer.last_bytes(), 200)));
+                let end = ended.map_or_else(|| End::Error(Untrusted::new(&kind.to_string())), |(_, end)| end);
+                self.pen.note(Event::Ended(end));
+            }
+            (Error::Utf8(_) | Error::Capacity(_), _) => {
+                self.pen.note(Event::Foreign(Untrusted::from_bytes(&self.observer.last_bytes(), 200)));
+                self.pen.note(Event::Ended(End::Error(Untrusted::new(&error.to_string()))));
+            }
+            (_, Some((moment, end))) => self.pen.note_at(moment, Event::Ended(end)),
+            (other, None) => self.pen.note(Event::Ended(End::Error(Untrusted::new(&other.to_string())))),
+        }
+    }
+}

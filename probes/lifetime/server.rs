@@ -1,0 +1,23 @@
+//! The server's half: echoes, or streams an event at a steady beat.
+
+use crate::io::events::{Schedule, stream_reply};
+use crate::io::testify::{Call, Manner, Reply, converse};
+use std::time::Duration;
+
+/// A WebSocket that echoes.
+pub(super) const WEBSOCKET: &str = "lifetime-websocket";
+/// An event stream; `busy_ms` and `every_ms` say for how long and how often.
+pub(super) const EVENTS: &str = "lifetime-sse";
+/// The routes of this probe.
+pub(super) const ROUTES: &[&str] = &[WEBSOCKET, EVENTS];
+
+pub(super) async fn testify(call: Call) -> Reply {
+    if call.route == EVENTS {
+        let every = call.number("every_ms").unwrap_or(1000).max(100);
+        let count = u32::try_from(call.number("busy_ms").unwrap_or(0) / every).unwrap_or(0);
+        let every = Duration::from_millis(every);
+        return stream_reply(call, Schedule { first: 1, count, silence: every, every, hinted: true });
+    }
+    let pen = call.pen.clone();
+    call.websocket(move |talk, stop| converse(talk, Manner::default(), pen, stop))
+}

@@ -1,0 +1,25 @@
+//! The server's half: holds a request for as long as it is asked to, and notices when the client leaves.
+
+use crate::io::testify::{Call, Leaving, Reply};
+use crate::timeline::{What, Why};
+use http::StatusCode;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// The request; `hold_ms` says for how long it is held.
+pub(super) const ROUTE: &str = "long-poll";
+/// The routes of this probe.
+pub(super) const ROUTES: &[&str] = &[ROUTE];
+
+pub(super) async fn testify(call: Call) -> Reply {
+    let hold = Duration::from_millis(call.number("hold_ms").unwrap_or(0));
+    let mut leaving = Leaving::watch(&call);
+    let why = tokio::select! {
+        () = sleep(hold) => Why::Done,
+        () = call.stop.cancelled() => Why::Shutdown,
+    };
+    let status = if why == Why::Done { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let reply = call.answer(status, What::Body);
+    leaving.done(why);
+    reply
+}

@@ -1,0 +1,113 @@
+//! What held requests tell: who answered, when, and was it our answer?
+
+use super::*;
+use crate::circumstances::Doubt;
+use crate::exchange::{Proof, Record};
+use crate::finding::seconds;
+use crate::timeline::{Event, What, Why};
+use crate::transport::Transport;
+
+/// Judges the ladder of held requests, and the one that was given up.
+pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let (aborted, held): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.abort_ms.is_some());
+    let mut findings = ladder(&held, around);
+    findings.extend(aborted.into_iter().filter_map(|exchange| abort(&exchange.record, around)));
+    findings.into_iter().map(|finding| finding.on(Transport::LongPolling)).collect()
+}
+
+/// What became of one held request.
+enum Fate {
+    Answered,
+    /// Our answer to another request.
+    Stale,
+    /// An answer that is not ours, after so many milliseconds.
+    Foreign { after_ms: u64, status: u16 },
+    /// An end without an answer, after so many milliseconds.
+    Ended { after_ms: u64 },
+    /// Nothing, although the server answered.
+    Silent,
+    Doubted(Doubt),
+    Unopened,
+}
+
+fn fate(record: &Record, around: &Circumstances) -> Fate {
+    if record.client.first(|e| matches!(e, Event::Received(What::Body, ..))).is_some() && record.proof == Proof::Valid {
+        return match record.response.as_ref().map(|head| head.status) {
+            Some(200) => Fate::Answered,
+            // Our own refusal, by a limit or at a shutdown.
+            _ => Fate::Doubted(Doubt::OwnEnd),
+        };
+    }
+    if let Some(doubt) = around.unfinished(record) {
+        return Fate::Doubted(doubt);
+    }
+    let Some(asked) = record.client.first(|e| *e == Event::Request) else { return Fate::Unopened };
+    let over = record.client.entries.last().map_or(asked, |entry| entry.at_ms);
+    if let Some(doubt) = around.doubt(record, over) {
+        return Fate::Doubted(doubt);
+    }
+    let answered = record.client.first(|e| matches!(e, Event::Response(_)));
+    match (&record.response, record.proof) {
+        (Some(_), Proof::Stale) => Fate::Stale,
+        (Some(head), _) => Fate::Foreign { after_ms: answered.unwrap_or(over) - asked, status: head.status },
+        (None, _) if record.client.first(|e| *e == Event::GaveUp).is_some() => Fate::Silent,
+        (None, _) => Fate::Ended { after_ms: over - asked },
+    }
+}
+
+fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let mut fates: Vec<(u64, Fate)> =
+        held.iter().map(|exchange| (exchange.asked.hold_ms, fate(&exchange.record, around))).collect();
+    fates.sort_by_key(|(hold, _)| *hold);
+    let survived = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Answered)).map(|(hold, _)| *hold).max().unwrap_or(0);
+    let mut findings = Vec::new();
+    if fates.iter().any(|(_, fate)| matches!(fate, Fate::Stale)) {
+        findings.push(Finding::new(CACHED, "A held request got an answer that the server had made for another one: something in between caches."));
+    }
+    let died = fates.iter().find_map(|(hold, fate)| match fate {
+        Fate::Foreign { after_ms, status } => Some((
+            *after_ms,
+            Finding::at(ANSWERED_BY_GATEWAY, *after_ms, format!("A held request is answered with HTTP {status} by something in between after {}.", seconds(*after_ms)))
+                .with("after_ms", *after_ms)
+                .with("status", *status),
+        )),
+        Fate::Ended { after_ms } => Some((
+            *after_ms,
+            Finding::at(CUT, *after_ms, format!("A held request is ended without an answer after {}.", seconds(*after_ms)))
+                .with("after_ms", *after_ms),
+        )),
+        Fate::Silent => Some((
+            *hold,
+            Finding::at(CUT, *hold, format!("The answer to a request that is held for {} never arrives, although the server sent it.", seconds(*hold)))
+                .with("lost_ms", *hold),
+        )),
+        _ => None,
+    });
+    let doubt = fates.iter().find_map(|(hold, fate)| if let Fate::Doubted(doubt) = fate { Some((*hold, *doubt)) } else { None });
+    match (died, doubt) {
+        // A longer hold that was answered says that this is no limit of time.
+        (Some((after, _)), _) if survived > after => {
+            findings.push(inconclusive(Doubt::Unclear).with("survived_ms", survived).with("lost_ms", after));
+        }
+        (Some((_, finding)), _) => findings.push(finding.with("survived_ms", survived)),
+        (None, Some((hold, doubt))) => findings.push(inconclusive(doubt).with("hold_ms", hold).with("survived_ms", survived)),
+        (None, None) => {}
+    }
+    findings
+}
+
+/// Whether the server learnt that the client gave up.
+fn abort(record: &Record, around: &Circumstances) -> Option<Finding> {
+    let (at, _) = record.client.closed().filter(|(_, why)| *why == Why::Abort)?;
+    if around.doubt(record, at).is_some() {
+        return None;
+    }
+    let (_, why) = record.witness.notes()?.timeline.closed()?;
+    (why == Why::Done).then(|| {
+        Finding::new(ABORT_NOT_PROPAGATED, "When a client gives up a held request, the server is not told and answers into the void.")
+    })
+}
+
+fn inconclusive(doubt: Doubt) -> Finding {
+    Finding::new(INCONCLUSIVE, format!("Held requests could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
+}

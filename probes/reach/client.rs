@@ -1,0 +1,142 @@
+//! The client's half: starts the run, and proves each leg.
+
+use super::server::ROUTE;
+use super::{Asked, Step};
+use crate::exchange::Proof;
+use crate::failure::{Failure, Kind, Operation};
+use crate::io::http::{ask, proven_body, request};
+use crate::io::observe::{Page, Scene, Sheet};
+use crate::io::proof::Prover;
+use crate::io::{Dial, Purpose};
+use crate::timeline::{End, Event, What, Why};
+use crate::untrusted::Untrusted;
+use crate::wire::{ANSWER_BYTES, PROTOCOL, RunStart, run_path};
+use http::{HeaderMap, Method};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// A run that the server agreed to.
+pub struct Started {
+    /// What the server said.
+    pub start: RunStart,
+    /// How long the request took, with its connection already open, in milliseconds.
+    pub round_trip_ms: u64,
+    /// When the answer arrived, by the client's clock.
+    pub at_ms: u64,
+}
+
+/// Asks the server for a run, by POST and where that is not answered by our server, by GET.
+pub async fn start(dial: &dyn Dial, about: &Asked, sheet: &Sheet<Asked>, within: Duration) -> Option<Started> {
+    for (step, method) in [(Step::Start, Method::POST), (Step::StartByGet, Method::GET)] {
+        let page = sheet.ask(Asked { step, ..about.clone() });
+        match attempt(dial, about, &page, method, within).await {
+            Attempt::Started(started) => return Some(*started),
+            // Without a connection, or with an answer from a gateway, another method changes nothing.
+            Attempt::Unreachable => return None,
+            Attempt::Foreign(body) => {
+                sheet.amend(|asked| asked.step == step, |asked| asked.body = Some(body.clone()));
+            }
+        }
+    }
+    None
+}
+
+enum Attempt {
+    Started(Box<Started>),
+    Foreign(Untrusted),
+    Unreachable,
+}
+
+async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, within: Duration) -> Attempt {
+    let way = match dial.dial(about.leg, Purpose::Request).await {
+        Ok(way) => way,
+        Err(failure) => {
+            page.failed(failure);
+            return Attempt::Unreachable;
+        }
+    };
+    page.opened(&way);
+    page.pen.note(Event::Request);
+    let deadline = Instant::now() + within;
+    let path = run_path(page.nonce());
+    let asked_ms = page.pen.clock.ms();
+    let mut answer = match request(way, method, &path, HeaderMap::new(), within).await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            let not_http = failure.kind == Kind::NotHttp;
+            let detail = failure.detail.clone();
+            page.failed(failure);
+            return if not_http { Attempt::Foreign(detail) } else { Attempt::Unreachable };
+        }
+    };
+    let at_ms = page.pen.clock.ms();
+    let head = answer.head.clone();
+    let (text, end) = timeout_at(deadline, answer.read(ANSWER_BYTES)).await.unwrap_or_default();
+    // The answer proves itself: it holds the key of the proof that stands in its first line.
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (proof, rest) = text.split_once('\n').unwrap_or(("", &text));
+    let start = serde_json::from_str::<RunStart>(rest).ok().filter(|start| {
+        end == Some(End::Complete) && Prover::new(&start.run, &start.key).examine(proof, page.nonce(), "run") == Proof::Valid
+    });
+    let status = head.status;
+    page.response(head, if start.is_some() { Proof::Valid } else { Proof::None });
+    page.pen.note(Event::Closed(Why::Done));
+    match start {
+        Some(start) if start.protocol != PROTOCOL => {
+            page.failed(Failure {
+                operation: Operation::Request,
+                kind: Kind::Other,
+                peer: about.host.clone(),
+                detail: Untrusted::new(&format!("the server speaks version {} of the protocol, this client version {PROTOCOL}", start.protocol)),
+            });
+            Attempt::Unreachable
+        }
+        Some(start) => {
+            page.pen.note(Event::Received(What::Body, 0, Some(0)));
+            Attempt::Started(Box::new(Started { start, round_trip_ms: at_ms - asked_ms, at_ms }))
+        }
+        // A gateway that cannot reach the server, or the server over its limits: asking by GET changes nothing.
+        None if matches!(status, 407 | 429 | 502..=504) => {
+            Attempt::Foreign(Untrusted::from_bytes(text.as_bytes(), 300)).or_unreachable(status != 407)
+        }
+        None => Attempt::Foreign(Untrusted::from_bytes(text.as_bytes(), 300)),
+    }
+}
+
+impl Attempt {
+    fn or_unreachable(self, unreachable: bool) -> Attempt {
+        if unreachable { Attempt::Unreachable } else { self }
+    }
+}
+
+/// Proves a leg of a run that has begun.
+pub async fn hello(scene: &Scene, about: &Asked, sheet: &Sheet<Asked>) {
+    let page = sheet.ask(Asked { step: Step::Hello, ..about.clone() });
+    let deadline = Instant::now() + scene.answer();
+    let Some(mut answer) = ask(scene, &page, ROUTE, "", HeaderMap::new(), scene.answer()).await else { return };
+    match timeout_at(deadline, proven_body(&scene.prover, page.nonce(), ROUTE, &mut answer, ANSWER_BYTES)).await {
+        Err(_) => page.gave_up(&answer.observer),
+        Ok(Err(end)) => page.pen.note(Event::Ended(end.unwrap_or(End::Complete))),
+        Ok(Ok((proof, text))) => {
+            page.proved(proof);
+            if proof == Proof::Valid {
+                page.pen.note(Event::Received(What::Body, 0, None));
+            } else {
+                let body = Untrusted::from_bytes(text.as_bytes(), 300);
+                sheet.amend(|asked| asked.step == Step::Hello, |asked| asked.body = Some(body.clone()));
+            }
+            page.pen.note(Event::Closed(Why::Done));
+        }
+    }
+}
+
+/// Asks the proxy for the tunnel that a WebSocket on the cleartext leg uses.
+pub async fn tunnel(scene: &Scene, about: &Asked, sheet: &Sheet<Asked>) {
+    let page = sheet.ask(Asked { step: Step::Tunnel, ..about.clone() });
+    if page.dial(scene, Purpose::WebSocket).await.is_some() {
+        page.pen.note(Event::Closed(Why::Done));
+    }
+}
+
+/// Reaching is done before the other probes begin; beside them there is nothing left to observe.
+pub(super) async fn observe(_: Scene, _: Sheet<Asked>) {}

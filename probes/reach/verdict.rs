@@ -1,0 +1,137 @@
+//! What the attempts to reach the server tell.
+
+use super::*;
+use crate::exchange::{Proof, Record};
+use crate::failure::{Failure, Kind, Operation};
+use crate::timeline::Event;
+
+/// Judges one leg: the last attempt speaks for it, and the tunnel for WebSockets alone.
+pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
+    let (tunnels, attempts): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.step == Step::Tunnel);
+    let proven = attempts.iter().any(|exchange| exchange.record.proof == Proof::Valid && exchange.record.client.failed().is_none());
+    let mut findings = Vec::new();
+    if !proven && let Some(exchange) = attempts.last() {
+        findings.push(attempt(&exchange.asked, &exchange.record));
+    }
+    for exchange in tunnels {
+        if let Some((_, failure)) = exchange.record.client.failed() {
+            findings.push(failed(failure, &exchange.asked).with("transport", "websocket"));
+        }
+    }
+    findings
+}
+
+fn attempt(asked: &Asked, record: &Record) -> Finding {
+    if let Some((_, failure)) = record.client.failed() {
+        return failed(failure, asked);
+    }
+    let Some(head) = &record.response else {
+        let silent = record.client.first(|e| *e == Event::GaveUp).is_some();
+        return if silent {
+            Finding::new(CONNECT_TIMED_OUT, format!("{} accepted the connection and then did not answer.", server(asked)))
+        } else {
+            Finding::new(CONNECTION_RESET, format!("The connection to {} ended before an answer.", server(asked)))
+        };
+    };
+    let status = head.status;
+    let location = head.values("location").next().unwrap_or_default();
+    let through = if asked.through_proxy { " through the proxy" } else { "" };
+    let finding = match status {
+        407 => {
+            let schemes: Vec<&str> = head.values("proxy-authenticate").collect();
+            Finding::new(PROXY_AUTH_REQUIRED, format!("The proxy asks for credentials ({}).", schemes.join(", "))).with("schemes", schemes)
+        }
+        429 | 502..=504 => Finding::new(
+            SERVER_UNAVAILABLE,
+            format!("{} is not available{through}: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.", server(asked)),
+        ),
+        300..=399 if asked.leg == Leg::Http && host_of(location) == Some(("https", asked.host.as_str())) => {
+            Finding::new(REDIRECTED_TO_HTTPS, "The cleartext leg redirects to TLS and was not tested.")
+        }
+        _ => match positive_evidence(asked, record, location) {
+            Some(why) => Finding::new(ANSWERED_BY_MIDDLEBOX, format!("Something in between answered in place of {}: {why}.", server(asked))),
+            None => Finding::new(
+                NOT_OUR_SERVER,
+                format!("{} answered{through} with HTTP {status}, but it is not a proxyprobe server. Is the address right, and is `proxyprobe serve` running there?", server(asked)),
+            ),
+        },
+    };
+    finding.with("status", status)
+}
+
+/// Why an unproven answer is a middlebox's and not a stranger's, if anything says so.
+fn positive_evidence(asked: &Asked, record: &Record, location: &str) -> Option<String> {
+    let head = record.response.as_ref()?;
+    if head.status == 511 {
+        return Some("HTTP 511, a network that wants a login (RFC 6585 section 6)".to_owned());
+    }
+    if let Some((_, host)) = host_of(location).filter(|(_, host)| (300..400).contains(&head.status) && *host != asked.host.as_str()) {
+        return Some(format!("a redirect to another host, {host}"));
+    }
+    let texts = head.headers.iter().map(|(_, value)| value.as_str());
+    let names = head.headers.iter().map(|(name, _)| name.as_str());
+    let body = asked.body.iter().map(Untrusted::as_str);
+    if let Some(product) = products::named_in(texts.chain(names).chain(body)) {
+        return Some(format!("the answer carries the marks of {product}"));
+    }
+    asked.proven_elsewhere.then(|| format!("HTTP {}, while the server was proven to be there over the other leg", head.status))
+}
+
+/// Scheme and host of an absolute URL.
+fn host_of(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let port_at = host.rfind(':').filter(|at| host.get(at + 1..).is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())));
+    Some((scheme, port_at.and_then(|at| host.get(..at)).unwrap_or(host)))
+}
+
+fn failed(failure: &Failure, asked: &Asked) -> Finding {
+    let server = server(asked);
+    let (code, hint) = match (&failure.operation, &failure.kind) {
+        (_, Kind::CredentialsRequired(_)) => (PROXY_AUTH_REQUIRED, "Give the user with --proxy-user and the password when asked for it."),
+        (Operation::ConnectProxy, _) => (PROXY_UNREACHABLE, "Is the proxy's address right? --no-proxy goes without it."),
+        (Operation::Resolve, _) => (DNS_FAILED, "Is the name right? Where only the proxy resolves names, give the proxy with --proxy."),
+        (Operation::Tunnel, Kind::Status(502..=504)) => {
+            (SERVER_UNAVAILABLE, "The proxy could not reach the server: is it running, and is its port right?")
+        }
+        (Operation::Tunnel, Kind::Status(_)) => (PROXY_REFUSED_TUNNEL, "Most proxies allow tunnels to port 443 alone: use wss on 443."),
+        (Operation::Tunnel, Kind::NotHttp) => {
+            (PROXY_UNREACHABLE, "What answers there does not speak HTTP: is the proxy's address right?")
+        }
+        (_, Kind::CertificateUntrusted(sha256)) => return untrusted(failure, asked, sha256),
+        (_, Kind::CertificateInvalid(_)) => (CERTIFICATE_UNTRUSTED, "Use the name that the certificate is for, or mend the certificate."),
+        (_, Kind::Refused) => (CONNECT_REFUSED, "Is `proxyprobe serve` running there, and is the port right?"),
+        (_, Kind::TimedOut | Kind::Unreachable) => (CONNECT_TIMED_OUT, "Nobody answers there: a firewall, a wrong address, or a server that is down."),
+        (_, Kind::NotHttp | Kind::TooLarge) => (NOT_OUR_SERVER, "What answers there is not a proxyprobe server."),
+        _ => (CONNECTION_RESET, "The connection was ended before an answer: try again, and try the other leg."),
+    };
+    Finding::new(code, format!("{server} could not be reached: {failure}. {hint}"))
+}
+
+/// A certificate that is not trusted: the server's own, or somebody else's?
+fn untrusted(failure: &Failure, asked: &Asked, sha256: &str) -> Finding {
+    let server = server(asked);
+    match &asked.served_certificate {
+        Some(served) if served.as_str().eq_ignore_ascii_case(sha256) => Finding::new(
+            SELF_SIGNED_SERVER,
+            format!("The TLS leg was not tested: {server} serves a certificate of its own making. Run again with --pin sha256:{sha256}."),
+        )
+        .with("certificate_sha256", sha256),
+        Some(served) => Finding::new(
+            ANSWERED_BY_MIDDLEBOX,
+            format!("Something in between answered TLS in place of {server}: the certificate that arrived is not trusted here, and it is not the one that the server serves."),
+        )
+        .with("certificate_sha256", sha256)
+        .with("served_sha256", served.as_str()),
+        None => Finding::new(
+            CERTIFICATE_UNTRUSTED,
+            format!("{failure}. If `proxyprobe serve --self-signed` printed this fingerprint, run again with --pin sha256:{sha256}; with a private authority, use --ca-file."),
+        )
+        .with("certificate_sha256", sha256),
+    }
+}
+
+fn server(asked: &Asked) -> String {
+    asked.host.to_string()
+}

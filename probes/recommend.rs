@@ -1,0 +1,470 @@
+//! What to build on this path: the three questions in their order, and then the measurements, which have the last word.
+//!
+//! The rules are one ordered table. The first that holds decides.
+
+use crate::finding::{Finding, Outcome};
+use crate::hearing::Verdict;
+use crate::transport::Transport;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The answers that were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Question 1: what the client sends through the same channel.
+    pub client_sends: Sends,
+    /// Question 2: who stands between.
+    pub network: Between,
+    /// Question 3: what the client is.
+    pub client: Client,
+    /// Collaborative or interactive features justify WebSockets whatever the other answers.
+    pub interactive: bool,
+}
+
+/// What a client sends through the same channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sends {
+    /// Cursors, keystrokes, game input, orders.
+    HighFrequency,
+    /// It mostly listens, and acts now and then by HTTP.
+    Occasional,
+    /// Not said.
+    #[default]
+    Unknown,
+}
+
+/// Who stands between users and the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Between {
+    /// Enterprise proxies, or deep packet inspection.
+    Enterprise,
+    /// Nobody in particular: a consumer network.
+    Direct,
+    /// Not said.
+    #[default]
+    Unknown,
+}
+
+/// What the client is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    /// A browser.
+    Browser,
+    /// Node.
+    Node,
+    /// A mobile framework.
+    Mobile,
+    /// Something constrained, whose HTTP client knows no event streams.
+    Constrained,
+    /// Not said.
+    #[default]
+    Unknown,
+}
+
+/// Everything that a recommendation depends on.
+#[derive(Clone, Debug, Default)]
+pub struct Situation {
+    /// The answers that were given.
+    pub answers: Answers,
+    /// The verdicts of the deciding leg.
+    pub verdicts: BTreeMap<Transport, Verdict>,
+    /// The decisive findings that nothing else explains.
+    pub findings: Vec<Finding>,
+    /// Whether the deciding leg goes through a proxy.
+    pub through_proxy: bool,
+    /// The longest silence that was tried.
+    pub longest_idle_ms: u64,
+}
+
+/// What to build, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recommendation {
+    /// The rule that decided.
+    pub rule: &'static str,
+    /// The transport, or `none`.
+    pub transport: &'static str,
+    /// One sentence that can be read aloud.
+    pub sentence: String,
+    /// The codes that weighed in.
+    pub because: Vec<&'static str>,
+    /// The questions, the answers taken, where they came from, and what followed.
+    pub walk: Vec<Step>,
+    /// How often something must be sent so that a silent connection survives; none when it was not measured.
+    pub heartbeat_seconds: Option<u64>,
+    /// For how long a request may be held; none when it was not measured.
+    pub long_poll_hold_seconds: Option<u64>,
+    /// Headers that the server should send.
+    pub headers: Vec<&'static str>,
+    /// What the transport is to be used for, when not for everything.
+    pub scope: Option<&'static str>,
+    /// What to ask of the network team, one paragraph a finding.
+    pub asks_for_network_team: Vec<String>,
+}
+
+/// One question of the walk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The question.
+    pub question: &'static str,
+    /// The answer that was taken.
+    pub answer: &'static str,
+    /// Where it came from: `flag`, `measured` or `assumed`.
+    pub from: &'static str,
+    /// What followed.
+    pub so: &'static str,
+}
+
+/// A rule: when it holds, it decides.
+struct Rule {
+    id: &'static str,
+    when: fn(&Situation) -> bool,
+    transport: Option<Transport>,
+    sentence: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        id: "nothing-judged",
+        when: |s| !Transport::ALL.iter().any(|t| s.judged(*t)),
+        transport: None,
+        sentence: "No recommendation: no transport could be judged on this path.",
+    },
+    Rule {
+        id: "websocket-needed",
+        when: |s| s.needs_websocket() && s.usable(Transport::WebSocket),
+        transport: Some(Transport::WebSocket),
+        sentence: "Use WebSockets: the client sends much or at once through the same channel, and they work here.",
+    },
+    Rule {
+        id: "websocket-needed-sse-instead",
+        when: |s| s.needs_websocket() && s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
+        transport: Some(Transport::Sse),
+        sentence: "WebSockets are what the application needs, but they do not work here: use Server-Sent Events for what the server says and a POST for each thing that the client sends.",
+    },
+    Rule {
+        id: "websocket-needed-long-polling-instead",
+        when: |s| s.needs_websocket() && s.usable(Transport::LongPolling),
+        transport: Some(Transport::LongPolling),
+        sentence: "WebSockets are what the application needs, but neither they nor Server-Sent Events work here: use long polling for what the server says and a POST for each thing that the client sends.",
+    },
+    Rule {
+        id: "no-event-stream-client",
+        when: |s| s.answers.client == Client::Constrained && s.usable(Transport::LongPolling),
+        transport: Some(Transport::LongPolling),
+        sentence: "Use long polling: the client knows no event streams.",
+    },
+    Rule {
+        id: "no-event-stream-client-websocket",
+        when: |s| s.answers.client == Client::Constrained && s.usable(Transport::WebSocket),
+        transport: Some(Transport::WebSocket),
+        sentence: "Use WebSockets: the client knows no event streams, and long polling does not work here.",
+    },
+    Rule {
+        id: "sse-with-headers",
+        when: |s| s.mended() && s.answers.client != Client::Constrained,
+        transport: Some(Transport::Sse),
+        sentence: "Use Server-Sent Events, and send the header X-Accel-Buffering: no: without it this path holds the stream back.",
+    },
+    Rule {
+        id: "sse",
+        when: |s| s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
+        transport: Some(Transport::Sse),
+        sentence: "Use Server-Sent Events: the client mostly listens, and they work here.",
+    },
+    Rule {
+        id: "behind-proxies-long-polling",
+        when: |s| s.enterprise() && s.usable(Transport::LongPolling),
+        transport: Some(Transport::LongPolling),
+        sentence: "Use long polling: Server-Sent Events do not work here, and behind such proxies a held request is the safest.",
+    },
+    Rule {
+        id: "websocket-instead-of-sse",
+        when: |s| s.usable(Transport::WebSocket),
+        transport: Some(Transport::WebSocket),
+        sentence: "Use WebSockets: Server-Sent Events do not work here.",
+    },
+    Rule {
+        id: "long-polling-alone",
+        when: |s| s.usable(Transport::LongPolling),
+        transport: Some(Transport::LongPolling),
+        sentence: "Use long polling: it is the only transport that works here.",
+    },
+    Rule {
+        id: "nothing-works",
+        when: |_| true,
+        transport: None,
+        sentence: "No transport is known to work on this path: something between client and server must be changed first.",
+    },
+];
+
+/// Walks the questions and the rules.
+pub fn recommend(situation: &Situation) -> Recommendation {
+    // The last rule always holds.
+    let rule = RULES.iter().find(|rule| (rule.when)(situation)).unwrap_or(&NOTHING);
+    let mut because: Vec<&'static str> = Vec::new();
+    for finding in situation.findings.iter().filter(|finding| finding.blames()) {
+        if !because.contains(&finding.code.id) {
+            because.push(finding.code.id);
+        }
+    }
+    if because.is_empty() && rule.transport.is_none() {
+        because.extend(situation.findings.iter().filter(|f| f.outcome == Outcome::Inconclusive).map(|f| f.code.id));
+    }
+    let mut asks: Vec<String> = Vec::new();
+    for finding in situation.findings.iter().filter(|finding| finding.blames()) {
+        let ask = finding.code.section("For the network team");
+        if !asks.contains(&ask) {
+            asks.push(ask);
+        }
+    }
+    let mends_stream = rule.transport == Some(Transport::Sse) && situation.mended();
+    Recommendation {
+        rule: rule.id,
+        transport: rule.transport.map_or("none", Transport::as_str),
+        sentence: rule.sentence.to_owned(),
+        because,
+        walk: walk(situation),
+        heartbeat_seconds: heartbeat(situation, rule.transport),
+        long_poll_hold_seconds: hold(situation),
+        headers: if mends_stream { vec!["X-Accel-Buffering: no", "Cache-Control: no-cache, no-transform"] } else { Vec::new() },
+        scope: (rule.transport == Some(Transport::WebSocket) && situation.enterprise())
+            .then_some("Only for the features that need both directions; everything else by Server-Sent Events."),
+        asks_for_network_team: asks,
+    }
+}
+
+const NOTHING: Rule =
+    Rule { id: "nothing-works", when: |_| true, transport: None, sentence: "No transport is known to work on this path." };
+
+impl Situation {
+    fn verdict(&self, transport: Transport) -> Verdict {
+        self.verdicts.get(&transport).copied().unwrap_or(Verdict::NotTested)
+    }
+
+    fn judged(&self, transport: Transport) -> bool {
+        !matches!(self.verdict(transport), Verdict::Inconclusive | Verdict::NotTested)
+    }
+
+    /// Whether an application can be built on it; a stream that a header mends counts.
+    fn usable(&self, transport: Transport) -> bool {
+        self.verdict(transport).is_usable() || (transport == Transport::Sse && self.mended())
+    }
+
+    /// Whether everything that is wrong with event streams is mended by headers.
+    fn mended(&self) -> bool {
+        let mut wrong = self.findings.iter().filter(|f| f.code.probe() == "sse" && f.blames()).peekable();
+        wrong.peek().is_some() && wrong.all(|f| f.word("mended_by").is_some())
+    }
+
+    fn needs_websocket(&self) -> bool {
+        self.answers.interactive || self.answers.client_sends == Sends::HighFrequency
+    }
+
+    /// What was measured outranks an assumption, and an answer that was given outranks both.
+    fn enterprise(&self) -> bool {
+        match self.answers.network {
+            Between::Enterprise => true,
+            Between::Direct => false,
+            Between::Unknown => self.middlebox_seen(),
+        }
+    }
+
+    fn middlebox_seen(&self) -> bool {
+        self.through_proxy || self.findings.iter().any(|f| f.blames() && f.code.probe() != "reach")
+    }
+}
+
+fn walk(s: &Situation) -> Vec<Step> {
+    let (answer, from) = match s.answers.client_sends {
+        Sends::HighFrequency => ("yes", "flag"),
+        Sends::Occasional => ("no", "flag"),
+        Sends::Unknown => ("no", "assumed"),
+    };
+    let first = Step {
+        question: "Does the client send high-frequency or latency-sensitive data through the same channel?",
+        answer,
+        from,
+        so: if answer == "yes" { "WebSockets" } else { "go on" },
+    };
+    let (answer, from) = match (s.answers.network, s.middlebox_seen()) {
+        (Between::Enterprise, _) => ("yes", "flag"),
+        (Between::Direct, _) => ("no", "flag"),
+        (Between::Unknown, true) => ("yes", "measured"),
+        (Between::Unknown, false) => ("no", "measured"),
+    };
+    let second = Step {
+        question: "Will users sit behind enterprise or DPI proxies?",
+        answer,
+        from,
+        so: if answer == "yes" {
+            "SSE by default, WebSockets only where both directions are needed"
+        } else {
+            "either works; SSE is simpler for one-way push"
+        },
+    };
+    let (answer, from) = match s.answers.client {
+        Client::Constrained => ("no", "flag"),
+        Client::Unknown => ("yes", "assumed"),
+        _ => ("yes", "flag"),
+    };
+    let third = Step {
+        question: "Does the HTTP client support SSE?",
+        answer,
+        from,
+        so: if answer == "yes" { "SSE" } else { "long polling" },
+    };
+    let mut steps = vec![first, second, third];
+    if s.answers.interactive {
+        steps.push(Step {
+            question: "Is the feature collaborative or interactive?",
+            answer: "yes",
+            from: "flag",
+            so: "WebSockets, whatever the other answers",
+        });
+    }
+    steps
+}
+
+/// Intervals that people use, in seconds.
+const USUAL_S: &[u64] = &[1, 2, 3, 5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 240, 300, 600];
+/// Without a limit below it, this interval is safe against the 60 s of the common load balancers and the 30 s of the strict ones.
+const DEFAULT_HEARTBEAT_S: u64 = 25;
+/// Holds beyond this gain nothing: each answer costs one request in half a minute.
+const DEFAULT_HOLD_S: u64 = 25;
+
+fn usual(at_most_ms: u64) -> u64 {
+    USUAL_S.iter().copied().rev().find(|s| s * 1000 <= at_most_ms).unwrap_or(1)
+}
+
+/// Half of the shortest limit of this transport, rounded down; the default when silences past 30 s were survived.
+fn heartbeat(s: &Situation, transport: Option<Transport>) -> Option<u64> {
+    let transport = transport?;
+    let limits = s.findings.iter().filter(|f| f.code.probe() == "idle" && f.word("transport") == Some(transport.as_str()));
+    let shortest = limits
+        .filter_map(|f| match (f.number("after_ms"), f.number("survived_ms"), f.number("lost_ms")) {
+            (Some(after), ..) => Some(after),
+            (None, Some(survived), _) if survived > 0 => Some(survived),
+            // Not even the first rung lived: half of it is a guess, a quarter leaves room.
+            (None, _, lost) => lost.map(|lost| lost / 2),
+        })
+        .min();
+    match shortest {
+        Some(limit) => Some(usual(limit / 2).min(DEFAULT_HEARTBEAT_S)),
+        None => (transport != Transport::LongPolling && s.longest_idle_ms > 30_000).then_some(DEFAULT_HEARTBEAT_S),
+    }
+}
+
+/// Four fifths of the shortest limit on held requests, rounded down.
+fn hold(s: &Situation) -> Option<u64> {
+    if !s.usable(Transport::LongPolling) {
+        return None;
+    }
+    let limits =
+        s.findings.iter().filter(|f| f.code.probe() == "long_poll").filter_map(|f| f.number("after_ms").or(f.number("lost_ms")));
+    Some(match limits.min() {
+        Some(limit) => usual(limit * 4 / 5).min(DEFAULT_HOLD_S),
+        None => usual(s.longest_idle_ms).min(DEFAULT_HOLD_S),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Code;
+    use crate::{idle, sse, upgrade};
+
+    fn all_situations() -> Vec<Situation> {
+        let verdicts = [Verdict::Works, Verdict::Degraded, Verdict::Broken, Verdict::Inconclusive, Verdict::NotTested];
+        let mut all = Vec::new();
+        for sends in [Sends::HighFrequency, Sends::Occasional, Sends::Unknown] {
+            for network in [Between::Enterprise, Between::Direct, Between::Unknown] {
+                for client in [Client::Browser, Client::Node, Client::Mobile, Client::Constrained, Client::Unknown] {
+                    for interactive in [false, true] {
+                        for index in 0..verdicts.len().pow(3) {
+                            let [w, s, l] = [index / 25, index / 5 % 5, index % 5].map(|at| verdicts[at]);
+                            all.push(Situation {
+                                answers: Answers { client_sends: sends, network, client, interactive },
+                                verdicts: [(Transport::WebSocket, w), (Transport::Sse, s), (Transport::LongPolling, l)].into(),
+                                longest_idle_ms: 32_000,
+                                ..Situation::default()
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_combination_has_an_outcome_that_the_path_supports() {
+        for situation in all_situations() {
+            let outcome = recommend(&situation).transport;
+            let chosen = Transport::ALL.into_iter().find(|t| t.as_str() == outcome);
+            match chosen {
+                Some(transport) => assert!(situation.usable(transport), "{situation:?}"),
+                None => {
+                    let constrained = situation.answers.client == Client::Constrained;
+                    let hopeless = Transport::ALL.iter().all(|t| !situation.usable(*t) || (constrained && *t == Transport::Sse));
+                    assert!(hopeless, "{situation:?} -> none");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_questions_are_walked_in_their_order() {
+        for situation in all_situations().iter().filter(|s| s.verdicts.values().all(|v| *v == Verdict::Works)) {
+            let expected = match situation.answers {
+                a if a.interactive || a.client_sends == Sends::HighFrequency => "websocket",
+                a if a.client == Client::Constrained => "long-polling",
+                _ => "sse",
+            };
+            assert_eq!(recommend(situation).transport, expected, "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn each_rule_is_needed() {
+        let mended = Situation {
+            verdicts: [(Transport::Sse, Verdict::Broken)].into(),
+            findings: vec![Finding::new(sse::BUFFERED_UNTIL_END, "").with("mended_by", "X-Accel-Buffering: no")],
+            ..Situation::default()
+        };
+        let mut all = all_situations();
+        all.push(mended);
+        for rule in RULES {
+            let decides = |s: &Situation| RULES.iter().find(|rule| (rule.when)(s)).is_some_and(|first| first.id == rule.id);
+            assert!(all.iter().any(decides), "{} never decides", rule.id);
+        }
+    }
+
+    fn limited(code: Code, name: &str, ms: u64) -> Situation {
+        Situation {
+            verdicts: [(Transport::WebSocket, Verdict::Broken), (Transport::Sse, Verdict::Degraded)].into(),
+            findings: vec![
+                Finding::new(code, "").on(Transport::Sse).with(name, ms),
+                Finding::new(upgrade::HEADER_STRIPPED, "").on(Transport::WebSocket),
+            ],
+            longest_idle_ms: 32_000,
+            ..Situation::default()
+        }
+    }
+
+    #[test]
+    fn the_heartbeat_is_at_most_half_of_what_was_measured() {
+        assert_eq!(recommend(&limited(idle::CLOSED, "after_ms", 5_010)).heartbeat_seconds, Some(2));
+        assert_eq!(recommend(&limited(idle::CLOSED, "after_ms", 30_000)).heartbeat_seconds, Some(15));
+        assert_eq!(recommend(&limited(idle::DROPPED_SILENTLY, "survived_ms", 4_000)).heartbeat_seconds, Some(2));
+        assert_eq!(recommend(&limited(idle::DROPPED_SILENTLY, "lost_ms", 4_000)).heartbeat_seconds, Some(1));
+    }
+
+    #[test]
+    fn what_weighed_in_is_named() {
+        let because = recommend(&limited(idle::CLOSED, "after_ms", 5_000)).because;
+        assert_eq!(because, ["idle.closed", "upgrade.header-stripped"]);
+    }
+}

@@ -1,0 +1,94 @@
+#![doc = include_str!("README.md")]
+
+#[cfg(feature = "io")]
+mod client;
+#[cfg(feature = "io")]
+mod server;
+mod verdict;
+
+use crate::circumstances::Circumstances;
+use crate::code;
+use crate::exchange::Exchange;
+use crate::finding::{Code, Finding};
+use crate::plan::Cost;
+use crate::probe::Probe;
+use serde::{Deserialize, Serialize};
+
+/// The whole stream arrives at its end.
+pub const BUFFERED_UNTIL_END: Code = code!("sse.buffered-until-end", Broken);
+/// Something in between answers in place of the server.
+pub const REFUSED: Code = code!("sse.refused", Broken);
+/// The stream ends, or falls silent, before its last event.
+pub const CUT: Code = code!("sse.cut", Broken);
+/// Events arrive late.
+pub const DELAYED: Code = code!("sse.delayed", Degraded);
+/// Each event arrives when the next one is sent.
+pub const ONE_EVENT_BEHIND: Code = code!("sse.one-event-behind", Degraded);
+/// The content type was changed.
+pub const CONTENT_TYPE_CHANGED: Code = code!("sse.content-type-changed", Degraded);
+/// Text arrives in the stream that the server did not send.
+pub const CONTENT_ALTERED: Code = code!("sse.content-altered", Degraded);
+/// The head of the answer is held back.
+pub const HEADERS_WITHHELD: Code = code!("sse.headers-withheld", Degraded);
+/// `Last-Event-ID` does not reach the server.
+pub const LAST_EVENT_ID_REMOVED: Code = code!("sse.last-event-id-removed", Degraded);
+/// Events arrive more than once.
+pub const DUPLICATED: Code = code!("sse.duplicated", Degraded);
+/// It could not be judged.
+pub const INCONCLUSIVE: Code = code!("sse.inconclusive", Inconclusive);
+
+/// Do server-sent events arrive when they are sent?
+pub struct Sse;
+
+/// One stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Which stream.
+    pub kind: Kind,
+    /// How many events.
+    pub count: u32,
+    /// The mean time between them, in milliseconds; the gaps are half and one and a half times that, in turn.
+    pub every_ms: u64,
+}
+
+/// The streams that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// As an application without further thought sends it: this one gives the verdict.
+    Plain,
+    /// With the usual hints against buffering: `X-Accel-Buffering: no`, `Cache-Control: no-cache, no-transform`.
+    Hinted,
+    /// A reconnect with `Last-Event-ID`.
+    Resumed,
+}
+
+impl Probe for Sse {
+    const ID: &'static str = "sse";
+    const QUESTION: &'static str = "Do server-sent events arrive when they are sent?";
+    const CODES: &'static [Code] = &[
+        BUFFERED_UNTIL_END,
+        REFUSED,
+        CUT,
+        DELAYED,
+        ONE_EVENT_BEHIND,
+        CONTENT_TYPE_CHANGED,
+        CONTENT_ALTERED,
+        HEADERS_WITHHELD,
+        LAST_EVENT_ID_REMOVED,
+        DUPLICATED,
+        INCONCLUSIVE,
+    ];
+    const COST: Cost = Cost::Cadence;
+    type Asked = Asked;
+
+    fn asked(evidence: &[Exchange<Asked>]) -> bool {
+        evidence.iter().any(|exchange| exchange.record.opened.is_some())
+    }
+
+    fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+        verdict::judge(evidence, around)
+    }
+}
+
+crate::halves!(Sse);

@@ -1,0 +1,196 @@
+//! What the streams tell: from the gaps between events, as sent and as received.
+
+use super::*;
+use crate::circumstances::Doubt;
+use crate::exchange::{Proof, Record};
+use crate::finding::seconds;
+use crate::timeline::{Event, What};
+use crate::transport::Transport;
+
+/// A median delay above this degrades: updates feel late to a person from about half a second on.
+const LATE_MS: u64 = 500;
+/// Events of one burst arrive within this share of the time in which they were sent.
+const BURST_SHARE: u64 = 4;
+/// How closely a delay must follow the gap to the next event to be "one event behind".
+const FOLLOWS_MS: u64 = 75;
+
+/// Judges the plain stream; the hinted one says what mends it, the resumed one whether a reconnect loses anything.
+pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let of = |kind| evidence.iter().find(|exchange| exchange.asked.kind == kind);
+    let mut findings = of(Kind::Plain).map_or_else(Vec::new, |plain| stream(plain, around));
+    let hinted_is_clean = of(Kind::Hinted).is_some_and(|hinted| stream(hinted, around).is_empty());
+    for finding in findings.iter_mut().filter(|finding| finding.blames()) {
+        if hinted_is_clean {
+            finding.summary.push_str(" With the header X-Accel-Buffering: no it streams.");
+            *finding = finding.clone().with("mended_by", "X-Accel-Buffering: no; Cache-Control: no-cache, no-transform");
+        }
+    }
+    if let Some(resumed) = of(Kind::Resumed) {
+        findings.extend(resume(resumed, around));
+    }
+    let via = |finding: Finding| finding.on(Transport::Sse);
+    findings.into_iter().map(via).collect()
+}
+
+/// An event: its number, when it arrived and when it was sent, both by the client's clock.
+struct Arrival {
+    number: u32,
+    at: u64,
+    sent: u64,
+}
+
+fn arrivals(record: &Record, around: &Circumstances) -> Vec<Arrival> {
+    let arrival = |entry: &crate::timeline::Entry| match entry.event {
+        Event::Received(What::Event, number, Some(sent)) => {
+            Some(Arrival { number, at: entry.at_ms, sent: around.on_client_clock(sent) })
+        }
+        _ => None,
+    };
+    record.client.entries.iter().filter_map(arrival).collect()
+}
+
+fn stream(exchange: &Exchange<Asked>, around: &Circumstances) -> Vec<Finding> {
+    let record = &exchange.record;
+    if let Some(doubt) = around.unfinished(record) {
+        return vec![inconclusive(doubt)];
+    }
+    if let Some((_, failure)) = record.client.failed().filter(|_| record.opened.is_none()) {
+        return vec![Finding::new(INCONCLUSIVE, format!("No connection for the stream: {failure}."))];
+    }
+    let last = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    let doubt = around.doubt(record, last);
+    let arrivals = arrivals(record, around);
+    let mut findings = Vec::new();
+    if let Some(finding) = not_a_stream(exchange, &arrivals) {
+        findings.push(finding);
+    } else {
+        findings.extend(timing(exchange, &arrivals, around));
+        findings.extend(content(record, &arrivals));
+    }
+    match (findings.iter().any(Finding::blames), doubt) {
+        (true, Some(doubt)) => vec![inconclusive(doubt)],
+        _ => findings,
+    }
+}
+
+/// Refused, or cut before the last event.
+fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Option<Finding> {
+    let record = &exchange.record;
+    match &record.response {
+        Some(head) if head.status != 200 && record.proof == Proof::Valid => return Some(inconclusive(Doubt::OwnEnd)),
+        Some(head) if head.status != 200 => {
+            return Some(
+                Finding::new(REFUSED, format!("Something in between answered the event stream with HTTP {}.", head.status))
+                    .with("status", head.status),
+            );
+        }
+        Some(_) if arrivals.is_empty() && record.proof != Proof::Valid && record.witness == crate::exchange::Witness::Empty => {
+            return Some(Finding::new(REFUSED, "Something in between answered the event stream; the server never saw the request."));
+        }
+        _ => {}
+    }
+    let received = arrivals.len();
+    let asked = exchange.asked.count as usize;
+    let complete = arrivals.iter().any(|arrival| arrival.number == exchange.asked.count);
+    (!complete).then(|| {
+        let summary = match received {
+            0 => format!("None of the stream's {asked} events arrived, although the server sent them."),
+            _ => format!("The stream broke off after {received} of {asked} events."),
+        };
+        Finding::new(CUT, summary).with("received", received).with("expected", asked)
+    })
+}
+
+fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstances) -> Option<Finding> {
+    let (first, last) = (arrivals.first()?, arrivals.last()?);
+    let sending = last.sent.saturating_sub(first.sent);
+    let arriving = last.at.saturating_sub(first.at);
+    let held = first.at.saturating_sub(first.sent);
+    if arriving < sending / BURST_SHARE && first.at + around.clock_bound_ms >= last.sent {
+        return Some(
+            Finding::new(
+                BUFFERED_UNTIL_END,
+                format!("The server sent {} events in {}; all of them arrived at once, at the end.", arrivals.len(), seconds(sending)),
+            )
+            .with("sent_over_ms", sending)
+            .with("arrived_over_ms", arriving)
+            .with("first_event_held_ms", held),
+        );
+    }
+    let delays: Vec<u64> = arrivals.iter().map(|a| a.at.saturating_sub(a.sent).saturating_sub(around.round_trip_ms / 2)).collect();
+    let delay = median(&delays);
+    let blame = |finding: Finding| {
+        // Times below a second mean nothing on a machine whose timers are late.
+        if around.timers_late() { inconclusive(Doubt::TimersLate) } else { finding.with("extra_delay_p50_ms", delay) }
+    };
+    if follows_the_next(arrivals) {
+        return Some(blame(Finding::new(ONE_EVENT_BEHIND, "Each event arrives only when the server sends the next one.")));
+    }
+    let head = exchange.record.client.first(|e| matches!(e, Event::Response(_)));
+    let head_sent = exchange.record.witness.notes().and_then(|notes| notes.timeline.first(|e| matches!(e, Event::Response(_))));
+    let head_delay = match (head, head_sent) {
+        (Some(at), Some(sent)) => at.saturating_sub(around.on_client_clock(sent)).saturating_sub(around.round_trip_ms / 2),
+        _ => 0,
+    };
+    let bound = LATE_MS + around.clock_bound_ms;
+    if delay > bound {
+        return Some(blame(Finding::new(DELAYED, format!("Events arrive {} late.", seconds(delay)))));
+    }
+    (head_delay > bound).then(|| {
+        blame(Finding::new(HEADERS_WITHHELD, format!("The head of the answer is held back for {}.", seconds(head_delay))))
+            .with("head_delay_ms", head_delay)
+    })
+}
+
+/// Whether each delay is the gap to the next event. The gaps alternate, so that a constant delay does not look like it.
+fn follows_the_next(arrivals: &[Arrival]) -> bool {
+    let off: Vec<u64> = arrivals.windows(2).filter_map(|pair| Some(pair.first()?.at.abs_diff(pair.get(1)?.sent))).collect();
+    off.len() >= 4 && off.iter().filter(|off| **off <= FOLLOWS_MS).count() * 5 >= off.len() * 4
+}
+
+fn content(record: &Record, arrivals: &[Arrival]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let media_type = record.response.as_ref().and_then(|head| head.values("content-type").next()).unwrap_or("none");
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("text/event-stream") {
+        findings.push(
+            Finding::new(CONTENT_TYPE_CHANGED, format!("The stream arrives as `{media_type}`, which no EventSource accepts."))
+                .with("content_type", media_type),
+        );
+    }
+    if record.client.first(|e| matches!(e, Event::Foreign(_))).is_some() {
+        findings.push(Finding::new(CONTENT_ALTERED, "Text arrived in the stream that the server did not send."));
+    }
+    let mut numbers: Vec<u32> = arrivals.iter().map(|arrival| arrival.number).collect();
+    numbers.sort_unstable();
+    let all = numbers.len();
+    numbers.dedup();
+    if numbers.len() < all {
+        findings.push(Finding::new(DUPLICATED, "Events arrived more than once.").with("repeated", all - numbers.len()));
+    }
+    findings
+}
+
+/// The reconnect: does the header arrive, does the stream go on without loss or repetition?
+fn resume(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
+    let record = &exchange.record;
+    let last = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    let notes = record.witness.notes()?;
+    if around.unfinished(record).is_some() || around.doubt(record, last).is_some() {
+        return None;
+    }
+    let header = notes.timeline.first(|e| matches!(e, Event::Received(What::LastEventId, ..))).is_some();
+    (!header).then(|| {
+        Finding::new(LAST_EVENT_ID_REMOVED, "On a reconnect the header Last-Event-ID does not reach the server, so the stream starts over.")
+    })
+}
+
+fn median(values: &[u64]) -> u64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+}
+
+fn inconclusive(doubt: Doubt) -> Finding {
+    Finding::new(INCONCLUSIVE, format!("The event stream could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
+}

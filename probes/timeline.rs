@@ -1,0 +1,204 @@
+//! What happened on one connection and when, in the one shape that both ends write.
+
+use crate::failure::Failure;
+use crate::untrusted::Untrusted;
+use serde::{Deserialize, Serialize};
+
+/// What one end saw of one connection, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The entries, oldest first.
+    pub entries: Vec<Entry>,
+    /// Whether entries were left out because there were too many.
+    #[serde(default)]
+    pub cut: bool,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Milliseconds since the start of the run, by the clock of the end that wrote it.
+    pub at_ms: u64,
+    /// What.
+    pub event: Event,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The way is open: TCP, proxy and TLS lie behind us.
+    Opened,
+    /// A request head was sent (client) or arrived (server).
+    Request,
+    /// A response head arrived (client) or was handed to the network (server).
+    Response(u16),
+    /// This end sent something.
+    Sent(What, u32),
+    /// This end received something: what, its number, and when the sender said that it sent it (by the sender's clock).
+    Received(What, u32, Option<u64>),
+    /// The silence that was asked for is over.
+    SilenceOver,
+    /// Bytes that our other half never sends.
+    Foreign(Untrusted),
+    /// The other side, or the path, ended the connection.
+    Ended(End),
+    /// This end ended it, and why.
+    Closed(Why),
+    /// The deadline passed with nothing heard.
+    GaveUp,
+    /// It could not be done.
+    Failed(Failure),
+}
+
+/// The units of conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// The server's first words, which carry the proof.
+    Greeting,
+    /// A numbered message that asks for an echo.
+    Frame,
+    /// The echo of the message with that number.
+    Echo,
+    /// A numbered message that asks for nothing.
+    Tick,
+    /// A numbered server-sent event.
+    Event,
+    /// A server-sent comment.
+    Comment,
+    /// The whole body of an answer.
+    Body,
+    /// `Last-Event-ID`, with its number.
+    LastEventId,
+}
+
+/// How the other side ended a connection, as far as this end could tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// End of stream.
+    Fin,
+    /// TCP reset.
+    Reset,
+    /// A WebSocket close frame with this code (RFC 6455 section 7.4); 1005 when it carried none.
+    CloseFrame(u16),
+    /// The response is complete, as HTTP frames it.
+    Complete,
+    /// Something else.
+    Error(Untrusted),
+}
+
+/// Why this end closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// All that was asked was done.
+    Done,
+    /// The other side had ended it.
+    AfterPeer,
+    /// The server shuts down.
+    Shutdown,
+    /// A limit of the server.
+    Limit,
+    /// The client gave it up early, as planned.
+    Abort,
+}
+
+impl Timeline {
+    /// The most entries that are kept: a busy connection of ten minutes at one message each way a second.
+    pub const MAX_ENTRIES: usize = 1280;
+
+    /// Appends an entry, or notes that there was no room for it. Ends are always kept: they decide.
+    pub fn push(&mut self, at_ms: u64, event: Event) {
+        let ends = matches!(event, Event::Ended(_) | Event::Closed(_) | Event::Failed(_) | Event::GaveUp);
+        if self.entries.len() < Self::MAX_ENTRIES || (ends && self.entries.len() < Self::MAX_ENTRIES + 8) {
+            self.entries.push(Entry { at_ms, event });
+        } else {
+            self.cut = true;
+        }
+    }
+
+    /// When the first entry that `wanted` accepts was written.
+    pub fn first(&self, wanted: impl Fn(&Event) -> bool) -> Option<u64> {
+        self.entries.iter().find(|entry| wanted(&entry.event)).map(|entry| entry.at_ms)
+    }
+
+    /// When the last entry that `wanted` accepts was written.
+    pub fn last(&self, wanted: impl Fn(&Event) -> bool) -> Option<u64> {
+        self.entries.iter().rev().find(|entry| wanted(&entry.event)).map(|entry| entry.at_ms)
+    }
+
+    /// How many entries `wanted` accepts.
+    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.entries.iter().filter(|entry| wanted(&entry.event)).count()
+    }
+
+    /// How the other side ended it, and when, if it did so before this end did.
+    pub fn ended(&self) -> Option<(u64, &End)> {
+        self.entries.iter().find_map(|entry| match &entry.event {
+            Event::Ended(end) => Some((entry.at_ms, end)),
+            _ => None,
+        })
+    }
+
+    /// Why this end closed it, and when.
+    pub fn closed(&self) -> Option<(u64, Why)> {
+        self.entries.iter().find_map(|entry| match entry.event {
+            Event::Closed(why) => Some((entry.at_ms, why)),
+            _ => None,
+        })
+    }
+
+    /// The failure that stopped it, and when.
+    pub fn failed(&self) -> Option<(u64, &Failure)> {
+        self.entries.iter().find_map(|entry| match &entry.event {
+            Event::Failed(failure) => Some((entry.at_ms, failure)),
+            _ => None,
+        })
+    }
+
+    /// When the last message or head went either way.
+    pub fn last_activity(&self) -> Option<u64> {
+        self.last(|e| matches!(e, Event::Request | Event::Response(_) | Event::Sent(..) | Event::Received(..)))
+    }
+
+    /// The numbers of the units of this kind that were received, in order of arrival.
+    pub fn received(&self, what: What) -> Vec<u32> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.event {
+                Event::Received(kind, number, _) if kind == what => Some(number),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The numbers of the units of this kind that were sent, in order.
+    pub fn sent(&self, what: What) -> Vec<u32> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.event {
+                Event::Sent(kind, number) if kind == what => Some(number),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_timeline_says_that_it_was_cut_and_still_takes_the_end() {
+        let mut timeline = Timeline::default();
+        for number in 0..2000 {
+            timeline.push(u64::from(number), Event::Sent(What::Tick, number));
+        }
+        timeline.push(9000, Event::Ended(End::Fin));
+        assert!(timeline.cut);
+        assert_eq!(timeline.ended(), Some((9000, &End::Fin)));
+        assert_eq!(timeline.entries.len(), Timeline::MAX_ENTRIES + 1);
+    }
+}

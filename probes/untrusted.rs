@@ -1,0 +1,104 @@
+//! Text that came from the network, made harmless before it becomes a value.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Text from the network with nothing left in it that a terminal or a bidirectional layout would obey.
+///
+/// Control characters (C0, DEL, C1), bidirectional overrides, zero-width characters, line and paragraph separators and invalid
+/// UTF-8 are shown as visible escapes. Markup is the renderer's business: what is harmless depends on the face.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+pub struct Untrusted(String);
+
+impl Untrusted {
+    /// Neutralises `bytes`, of which at most `limit` are kept; an ellipsis tells that some were left out.
+    pub fn from_bytes(bytes: &[u8], limit: usize) -> Self {
+        let kept = bytes.get(..limit).unwrap_or(bytes);
+        let mut shown = String::with_capacity(kept.len());
+        for chunk in kept.utf8_chunks() {
+            chunk.valid().chars().for_each(|c| push_visible(&mut shown, c));
+            for byte in chunk.invalid() {
+                shown.push_str(&format!("\\x{byte:02x}"));
+            }
+        }
+        if kept.len() < bytes.len() {
+            shown.push('…');
+        }
+        Self(shown)
+    }
+
+    /// Neutralises text, at most 2 KiB of it: enough for any header that a person will read.
+    pub fn new(text: &str) -> Self {
+        Self::from_bytes(text.as_bytes(), 2048)
+    }
+
+    /// The neutralised text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// A saved report is untrusted too: whoever edited it must not reach the terminal either.
+impl<'de> Deserialize<'de> for Untrusted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut shown = String::with_capacity(text.len());
+        text.chars().for_each(|c| push_visible(&mut shown, c));
+        Ok(Self(shown))
+    }
+}
+
+fn push_visible(shown: &mut String, c: char) {
+    let invisible = c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{61C}');
+    match c {
+        '\n' => shown.push_str("\\n"),
+        '\r' => shown.push_str("\\r"),
+        '\t' => shown.push_str("\\t"),
+        c if !invisible => shown.push(c),
+        c if (c as u32) < 0x100 => shown.push_str(&format!("\\x{:02x}", c as u32)),
+        c => shown.push_str(&format!("\\u{{{:x}}}", c as u32)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_that_a_terminal_obeys_becomes_visible() {
+        let all: Vec<u8> = (0..=255).collect();
+        let text = Untrusted::from_bytes(&all, 4096).to_string();
+        assert!(text.chars().all(|c| !c.is_control()), "{text}");
+        let nasty = Untrusted::new("a\u{1b}[31m\u{9b}b\u{202e}c\u{2028}d\u{200b}");
+        assert_eq!(nasty.as_str(), "a\\x1b[31m\\x9bb\\u{202e}c\\u{2028}d\\u{200b}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        assert_eq!(Untrusted::from_bytes(b"abcdef", 3).as_str(), "abc…");
+    }
+
+    #[test]
+    fn a_saved_report_cannot_smuggle_escapes_in() {
+        let read: Untrusted = serde_json::from_str("\"x\\u001b[2J\"").unwrap();
+        assert_eq!(read.as_str(), "x\\x1b[2J");
+    }
+}

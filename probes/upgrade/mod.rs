@@ -1,0 +1,83 @@
+#![doc = include_str!("README.md")]
+
+#[cfg(feature = "io")]
+mod client;
+#[cfg(feature = "io")]
+mod server;
+mod verdict;
+
+use crate::circumstances::Circumstances;
+use crate::code;
+use crate::exchange::Exchange;
+use crate::finding::{Code, Finding};
+use crate::plan::Cost;
+use crate::probe::Probe;
+use serde::{Deserialize, Serialize};
+
+/// A middlebox removed the `Upgrade` header.
+pub const HEADER_STRIPPED: Code = code!("upgrade.header-stripped", Broken);
+/// `Upgrade` arrived, but `Connection` no longer names it.
+pub const CONNECTION_REWRITTEN: Code = code!("upgrade.connection-rewritten", Broken);
+/// The handshake passes with another spelling of the token than the one that browsers send.
+pub const TOKEN_CASE_SENSITIVE: Code = code!("upgrade.token-case-sensitive", Broken);
+/// A middlebox answered in place of the server.
+pub const REFUSED: Code = code!("upgrade.refused", Broken);
+/// Nobody answered, and the server never saw the request.
+pub const NO_ANSWER: Code = code!("upgrade.no-answer", Broken);
+/// The server sent a 101 that never arrived.
+pub const LOST_101: Code = code!("upgrade.lost-101", Broken);
+/// A 101 arrived that the server never sent.
+pub const FORGED: Code = code!("upgrade.forged", Broken);
+/// The 101 is genuine and was changed on the way.
+pub const ALTERED: Code = code!("upgrade.altered", Degraded);
+/// It could not be judged.
+pub const INCONCLUSIVE: Code = code!("upgrade.inconclusive", Inconclusive);
+
+/// Does the WebSocket opening handshake survive?
+pub struct Upgrade;
+
+/// One opening handshake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The spelling of `websocket` in the `Upgrade` header.
+    pub token: Token,
+}
+
+/// How the token is spelt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Token {
+    /// As every browser spells it.
+    #[serde(rename = "websocket")]
+    Lower,
+    /// As RFC 6455 writes it in its text, and so some administrators in their rules.
+    #[serde(rename = "WebSocket")]
+    Mixed,
+}
+
+impl Probe for Upgrade {
+    const ID: &'static str = "upgrade";
+    const QUESTION: &'static str = "Does the WebSocket opening handshake survive?";
+    const CODES: &'static [Code] = &[
+        HEADER_STRIPPED,
+        CONNECTION_REWRITTEN,
+        TOKEN_CASE_SENSITIVE,
+        REFUSED,
+        NO_ANSWER,
+        LOST_101,
+        FORGED,
+        ALTERED,
+        INCONCLUSIVE,
+    ];
+    const COST: Cost = Cost::Quiet;
+    type Asked = Asked;
+
+    fn asked(evidence: &[Exchange<Asked>]) -> bool {
+        evidence.iter().any(|exchange| exchange.record.opened.is_some())
+    }
+
+    fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+        verdict::judge(evidence, around)
+    }
+}
+
+crate::halves!(Upgrade);

@@ -1,0 +1,116 @@
+//! What a conversation after the 101 tells: which way the bytes died, and who noticed.
+
+use super::*;
+use crate::circumstances::{Doubt, broken_off};
+use crate::exchange::Record;
+use crate::finding::seconds;
+use crate::timeline::{Event, What};
+use crate::transport::{Direction, Transport, Via};
+
+/// An end within this time of the 101 is an early kill; what lives longer and is busy has a limited lifetime.
+/// Field reports speak of 100 to 500 ms; two seconds leave room for a slow path.
+const EARLY_MS: u64 = 2_000;
+
+/// Judges every conversation.
+pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    evidence.iter().filter_map(|exchange| conversation(&exchange.record, around)).collect()
+}
+
+fn conversation(record: &Record, around: &Circumstances) -> Option<Finding> {
+    let opened = record.client.first(|e| *e == Event::Response(101))?;
+    if let Some(doubt) = around.unfinished(record) {
+        return Some(inconclusive(doubt));
+    }
+    let heard = |what| record.client.received(what);
+    let (greeting, echoes, ticks) = (heard(What::Greeting), heard(What::Echo), heard(What::Tick));
+    let sent = record.client.sent(What::Frame);
+    let last = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    let finding = if let Some(foreign) = foreign(record) {
+        Finding::new(FOREIGN_BYTES, format!("Bytes that the server never sent arrived on the WebSocket: {foreign}."))
+            .with("excerpt", foreign)
+    } else if !sent.is_empty() && sent.iter().all(|number| echoes.contains(number)) {
+        if !greeting.is_empty() {
+            return None;
+        }
+        Finding::new(GREETING_LOST, "The server's first message after the 101 was lost; everything later passed.")
+            .towards(Direction::ToClient)
+    } else if let Some((at, _)) = broken_off(&record.client).filter(|(at, _)| at - opened <= EARLY_MS) {
+        let after = at - opened;
+        Finding::new(CLOSED_EARLY, format!("The WebSocket opened and was ended {} later; the server did not end it.", seconds(after)))
+            .with("after_ms", after)
+    } else {
+        let got_anything = !(greeting.is_empty() && echoes.is_empty() && ticks.is_empty());
+        return Some(silence(record, around, got_anything, &sent, last));
+    };
+    Some(match around.doubt(record, last) {
+        Some(doubt) => inconclusive(doubt),
+        None => stamp(finding, record),
+    })
+}
+
+/// Something is missing and nothing says why: the witness tells which way it died.
+fn silence(record: &Record, around: &Circumstances, got_anything: bool, sent: &[u32], last: u64) -> Finding {
+    if let Some(doubt) = around.doubt(record, last) {
+        return inconclusive(doubt);
+    }
+    // Without a trace at the server, the 101 was not the server's: the handshake's own finding says so.
+    let Some(notes) = record.witness.notes() else { return inconclusive(Doubt::Unclear) };
+    let arrived = notes.timeline.received(What::Frame);
+    let echoes = record.client.received(What::Echo);
+    let all_arrived = sent.iter().all(|number| arrived.contains(number));
+    let finding = match (got_anything, arrived.is_empty(), all_arrived) {
+        (false, true, _) => Finding::new(
+            SILENT_BOTH_WAYS,
+            "The WebSocket opened, and then nothing passed: the server got none of the client's messages, nor the client any of the server's.",
+        )
+        .towards(Direction::Both),
+        (true, true, _) => Finding::new(
+            SILENT_TO_SERVER,
+            "The WebSocket opened and the server's messages arrive, but none of the client's messages ever reached the server.",
+        )
+        .towards(Direction::ToServer),
+        (false, false, _) => Finding::new(
+            SILENT_TO_CLIENT,
+            "The WebSocket opened and the server got the client's messages and answered, but nothing of it arrived.",
+        )
+        .towards(Direction::ToClient),
+        (true, false, false) => Finding::new(
+            SILENT_TO_SERVER,
+            format!("After {} messages the server got nothing more of what the client sent.", arrived.len()),
+        )
+        .towards(Direction::ToServer)
+        .with("after_messages", arrived.len()),
+        (true, false, true) => Finding::new(
+            SILENT_TO_CLIENT,
+            format!("After {} answers nothing more of the server's arrived, although it got every message and answered.", echoes.len()),
+        )
+        .towards(Direction::ToClient)
+        .with("after_messages", echoes.len()),
+    };
+    stamp(finding, record)
+}
+
+fn stamp(finding: Finding, record: &Record) -> Finding {
+    let via = record.opened.as_ref().map_or("none", |opened| opened.via.as_str());
+    let mut finding = finding.on(Transport::WebSocket).with("via", via);
+    if let Some(kernel) = &record.kernel {
+        // Unacknowledged bytes mean a dead path, acknowledged and unanswered ones that something in between took them.
+        finding = finding.with("acknowledged", kernel.unacked == 0);
+    }
+    let absolute = record.opened.as_ref().is_some_and(|opened| opened.via == Via::AbsoluteForm);
+    if absolute { finding.not_decisive() } else { finding }
+}
+
+/// The first bytes that were not ours.
+fn foreign(record: &Record) -> Option<String> {
+    record.client.entries.iter().find_map(|entry| match &entry.event {
+        Event::Foreign(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    })
+}
+
+fn inconclusive(doubt: Doubt) -> Finding {
+    Finding::new(INCONCLUSIVE, format!("Whether messages pass after the 101 could not be judged: {}.", doubt.because()))
+        .on(Transport::WebSocket)
+        .with("reason", doubt.as_str())
+}

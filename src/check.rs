@@ -1,0 +1,279 @@
+//! A run of the client: reach, plan, observe, ask the witness, judge.
+
+use crate::net::Route;
+use crate::net::proxy::Source;
+use crate::plan::Schedule;
+use crate::report::{Report, RouteFacts, TargetFacts};
+use crate::witness;
+use proxyprobe_probes::circumstances::{Circumstances, WitnessRead};
+use proxyprobe_probes::hearing::{Hearing, Testimony};
+use proxyprobe_probes::io::Dial;
+use proxyprobe_probes::io::observe::{Clock, Entropy, Scene, Sheet};
+use proxyprobe_probes::io::proof::Prover;
+use proxyprobe_probes::plan::Plan;
+use proxyprobe_probes::reach::{Asked as ReachAsked, Step, client as reach};
+use proxyprobe_probes::recommend::Answers;
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::{Evidence, ProbeId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// What a run is to do.
+pub struct Options {
+    /// The URL's own leg.
+    pub leg: Leg,
+    /// The legs that may be tested.
+    pub legs: Vec<Leg>,
+    /// The probes that run.
+    pub probes: Vec<ProbeId>,
+    /// How deep.
+    pub plan: Plan,
+    /// The answers to the three questions.
+    pub answers: Answers,
+    /// Where the randomness comes from.
+    pub entropy: Entropy,
+    /// Whether the server is embedded in this very process, so that no network is tested.
+    pub embedded: bool,
+    /// The URL as it was given.
+    pub url: String,
+}
+
+/// Tells a person what is going on.
+pub trait Progress: Send + Sync {
+    /// A step begins; `lasts` is how long it will take, when that is known.
+    fn step(&self, what: &str, lasts: Option<Duration>);
+}
+
+/// How long the server may take to agree to a run, beyond the dial.
+const START: Duration = Duration::from_secs(10);
+/// When the witness is first read: the beat is over by then, and the long silence is not.
+const FIRST_READ: Duration = Duration::from_millis(6_500);
+
+/// Does the whole run. It always gives a report: what goes wrong is in it.
+pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress, stop: CancellationToken) -> Report {
+    let clock = Clock::start();
+    let wall = jiff::Timestamp::now();
+    let lag = Arc::new(AtomicU64::new(0));
+    let mut run = Run {
+        circumstances: Circumstances::default(),
+        evidence: BTreeMap::new(),
+        testimony: Testimony::default(),
+        run_id: None,
+        server: None,
+        options,
+        route,
+        clock,
+    };
+    progress.step("reaching the server", None);
+    let started = tokio::select! {
+        started = run.reach() => started,
+        () = stop.cancelled() => None,
+    };
+    if let Some((scenes, plan)) = started {
+        run.options.plan = plan;
+        let address_before = run.route.local_address(run.options.leg).await;
+        let meter = tokio::spawn(measure_lag(lag.clone()));
+        run.observe(&scenes, progress, &stop).await;
+        meter.abort();
+        run.circumstances.local_address_changed = address_before != run.route.local_address(run.options.leg).await;
+    }
+    if stop.is_cancelled() {
+        run.circumstances.cut_short_at_ms = Some(clock.ms());
+    }
+    let duration_ms = clock.ms();
+    let by_wall = u64::try_from(jiff::Timestamp::now().duration_since(wall).as_millis()).unwrap_or(0);
+    run.circumstances.slept_ms = by_wall.saturating_sub(duration_ms);
+    run.circumstances.client_lag_ms = lag.load(Ordering::Relaxed);
+    run.report(wall.to_string(), duration_ms)
+}
+
+/// A run under way.
+struct Run {
+    options: Options,
+    route: Arc<Route>,
+    clock: Clock,
+    circumstances: Circumstances,
+    evidence: BTreeMap<ProbeId, BTreeMap<Leg, Evidence>>,
+    testimony: Testimony,
+    run_id: Option<String>,
+    server: Option<Untrusted>,
+}
+
+impl Run {
+    /// Starts the run at the server and proves its legs. Gives the scenes of the legs that were reached.
+    async fn reach(&mut self) -> Option<(Vec<Scene>, Plan)> {
+        let own = self.options.leg;
+        let about = |run: &Self, leg, proven_elsewhere, served: Option<&String>| ReachAsked {
+            step: Step::Start,
+            leg,
+            host: Untrusted::new(&run.route.target().host),
+            through_proxy: run.route.proxies().of(leg).is_some(),
+            served_certificate: served.map(|sha256| Untrusted::new(sha256)),
+            body: None,
+            proven_elsewhere,
+        };
+        let entropy = self.options.entropy.clone();
+        let mut sheets: BTreeMap<Leg, Sheet<ReachAsked>> = BTreeMap::new();
+        let mut started = None;
+        let mut first_leg = own;
+        // The other leg is tried where the URL's own does not answer, and its port can be known without the server.
+        for leg in [own, own.other()] {
+            if self.route.target().port(leg).is_none() || (leg != own && !self.options.legs.contains(&leg)) {
+                continue;
+            }
+            let sheet = sheets.entry(leg).or_insert_with(|| Sheet::new(self.clock, &entropy));
+            let asked = about(self, leg, false, None);
+            started = reach::start(&*self.route, &asked, sheet, START).await;
+            self.evidence.entry(ProbeId::Reach).or_default().insert(leg, Evidence::Reach(sheet.exchanges()));
+            if started.is_some() {
+                first_leg = leg;
+                break;
+            }
+        }
+        let started = started?;
+        let start = &started.start;
+        self.run_id = Some(start.run.clone());
+        self.server = Some(start.server.clone());
+        self.circumstances.round_trip_ms = started.round_trip_ms;
+        self.circumstances.clock_bound_ms = started.round_trip_ms.div_ceil(2);
+        // The server's clock started when it made the answer: about the middle of the exchange.
+        let middle = started.at_ms.saturating_sub(started.round_trip_ms / 2);
+        self.circumstances.clock_offset_ms = -i64::try_from(middle).unwrap_or(0);
+        for (leg, port) in [(Leg::Http, start.legs.http), (Leg::Https, start.legs.https)] {
+            if let Some(port) = port.filter(|_| self.route.target().port(leg).is_none()) {
+                self.route.learn(leg, port);
+            }
+        }
+        let plan = self.options.plan.clone().on_path(started.round_trip_ms);
+        let scene = |leg| Scene {
+            dial: self.route.clone() as Arc<dyn Dial>,
+            leg,
+            prover: Prover::new(&start.run, &start.key),
+            clock: self.clock,
+            plan: plan.clone(),
+            entropy: entropy.clone(),
+            without_tunnel: false,
+            opening: None,
+        };
+        let mut scenes = Vec::new();
+        for leg in Leg::ALL {
+            if !self.options.legs.contains(&leg) || self.route.target().port(leg).is_none() {
+                continue;
+            }
+            let mut scene = scene(leg);
+            let asked = about(self, leg, true, start.certificate_sha256.as_ref());
+            let sheet = sheets.entry(leg).or_insert_with(|| Sheet::new(self.clock, &entropy));
+            let mut reached = leg == first_leg;
+            if !reached {
+                // A leg whose first attempt failed is asked again with what the other leg told.
+                let hello = Sheet::new(self.clock, &entropy);
+                reach::hello(&scene, &asked, &hello).await;
+                reached = hello.exchanges().iter().any(|e| e.record.proof == proxyprobe_probes::exchange::Proof::Valid);
+                *sheet = hello;
+            }
+            if reached && leg == Leg::Http && asked.through_proxy {
+                reach::tunnel(&scene, &asked, sheet).await;
+                let refused = |e: &proxyprobe_probes::exchange::Exchange<ReachAsked>| {
+                    e.asked.step == Step::Tunnel && e.record.client.failed().is_some()
+                };
+                scene.without_tunnel = sheet.exchanges().iter().any(refused);
+            }
+            self.evidence.entry(ProbeId::Reach).or_default().insert(leg, Evidence::Reach(sheet.exchanges()));
+            if reached {
+                scenes.push(scene);
+            }
+        }
+        Some((scenes, plan))
+    }
+
+    /// Lets the probes talk, and asks the witness before and after the long silence.
+    async fn observe(&mut self, scenes: &[Scene], progress: &dyn Progress, stop: &CancellationToken) {
+        let probes: Vec<ProbeId> = self.options.probes.iter().copied().filter(|probe| *probe != ProbeId::Reach).collect();
+        let mut schedule = Schedule::start(&probes, scenes);
+        let began = Instant::now();
+        let lasts = Duration::from_millis(self.options.plan.longest_idle_ms);
+        progress.step("testing all transports on all legs", Some(lasts));
+        let first_read = sleep_until(began + FIRST_READ);
+        tokio::pin!(first_read);
+        let mut read_once = false;
+        {
+            let work = async {
+                schedule.beat().await;
+                schedule.finish().await;
+            };
+            tokio::pin!(work);
+            loop {
+                tokio::select! {
+                    () = &mut work => break,
+                    () = stop.cancelled() => break,
+                    () = &mut first_read, if !read_once => {
+                        read_once = true;
+                        let read = witness::read(scenes, &mut self.testimony, self.clock);
+                        tokio::select! {
+                            complete = read => self.circumstances.witness_reads.push(complete),
+                            () = &mut work => break,
+                            () = stop.cancelled() => break,
+                        }
+                    }
+                }
+            }
+        }
+        progress.step("asking the server what it saw", None);
+        let evidence = schedule.evidence();
+        // What is still under way must not be ended before the server was asked about it.
+        let patience = if stop.is_cancelled() { Duration::from_secs(2) } else { START };
+        let read = match timeout(patience, witness::read(scenes, &mut self.testimony, self.clock)).await {
+            Ok(read) => read,
+            Err(_) => WitnessRead { at_ms: self.clock.ms(), complete: false },
+        };
+        self.testimony.complete_at_end = read.complete;
+        self.circumstances.server_lag_ms = self.testimony.lag_ms;
+        self.circumstances.witness_reads.push(read);
+        drop(schedule);
+        self.evidence.extend(evidence);
+    }
+
+    fn report(self, started_at: String, duration_ms: u64) -> Report {
+        let target = self.route.target();
+        let proxy = self.route.proxies().of(self.options.leg);
+        let mut hearing = Hearing {
+            leg: self.options.leg,
+            plan: self.options.plan,
+            circumstances: self.circumstances,
+            answers: self.options.answers,
+            through_proxy: proxy.is_some(),
+            evidence: self.evidence,
+        };
+        hearing.attach(&self.testimony);
+        let source = if self.options.embedded { Source::None } else { self.route.proxies().source };
+        let route = RouteFacts {
+            kind: if proxy.is_some() { "http-proxy" } else { "direct" }.to_owned(),
+            source: source.as_str().to_owned(),
+            proxy: proxy.map(|proxy| Untrusted::new(&proxy.address())),
+        };
+        let facts = TargetFacts {
+            url: Untrusted::new(&self.options.url),
+            host: Untrusted::new(&target.host),
+            leg: self.options.leg,
+            embedded: self.options.embedded,
+        };
+        Report::new(hearing, facts, route, self.run_id, self.server, started_at, duration_ms)
+    }
+}
+
+/// How often this machine's timers are tested.
+const TICK: Duration = Duration::from_millis(50);
+
+async fn measure_lag(worst: Arc<AtomicU64>) {
+    loop {
+        let before = Instant::now();
+        sleep(TICK).await;
+        let late = before.elapsed().saturating_sub(TICK);
+        worst.fetch_max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}

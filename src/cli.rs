@@ -1,0 +1,290 @@
+//! The command line. The only place that reads the environment.
+
+use crate::net::proxy::Variables;
+use crate::net::secret::Secret;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// Which real-time transport survives this network path: WebSocket, Server-Sent Events or long polling?
+#[derive(Parser)]
+#[command(name = "proxyprobe", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Probe the path to a paired server and print a report
+    Check(Box<Check>),
+    /// Run the paired server
+    Serve(Serve),
+    /// Judge a saved JSON report again, without a network
+    Judge(Judge),
+    /// Explain a finding
+    Explain {
+        /// The finding's code, such as upgrade.header-stripped
+        code: String,
+    },
+}
+
+/// `check`.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 all that was tested works; 1 something decisive is degraded or broken; 2 wrong usage; \
+                        3 inconclusive.")]
+pub struct Check {
+    /// The paired server, as https://HOST[:PORT] or http://HOST[:PORT]; without it, an embedded server on loopback
+    pub url: Option<String>,
+
+    /// About 5 s; silences of 30 s are not tested
+    #[arg(long, group = "depth")]
+    pub quick: bool,
+    /// About 40 s, with silences past 30 s (the default)
+    #[arg(long, group = "depth")]
+    pub standard: bool,
+    /// Silences past 60 s
+    #[arg(long, group = "depth")]
+    pub deep: bool,
+    /// Make the longest silence this long
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub idle: Option<u64>,
+
+    /// The HTTP proxy to use, as http://[USER:PASSWORD@]HOST:PORT; default: the usual environment variables
+    #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
+    pub proxy: Option<String>,
+    /// Use no proxy, whatever the environment says
+    #[arg(long)]
+    pub no_proxy: bool,
+    /// The user for the proxy; the password comes from --proxy-password-file or PROXYPROBE_PROXY_PASSWORD
+    #[arg(long, value_name = "USER")]
+    pub proxy_user: Option<String>,
+    /// A file whose first line is the password for the proxy
+    #[arg(long, value_name = "FILE", requires = "proxy_user")]
+    pub proxy_password_file: Option<PathBuf>,
+
+    /// The legs to test; the URL's own leg decides
+    #[arg(long, value_enum, default_value_t = LegChoice::Both)]
+    pub leg: LegChoice,
+    /// Trust exactly the certificate with this SHA-256 (serve --self-signed prints it)
+    #[arg(long, value_name = "sha256:HEX")]
+    pub pin: Option<String>,
+    /// Further roots to trust, in PEM
+    #[arg(long, value_name = "PEM")]
+    pub ca_file: Option<PathBuf>,
+    /// Use IPv4 alone
+    #[arg(short = '4', group = "family")]
+    pub ipv4: bool,
+    /// Use IPv6 alone
+    #[arg(short = '6', group = "family")]
+    pub ipv6: bool,
+    /// Use this address for a host and port; repeatable
+    #[arg(long, value_name = "HOST:PORT:ADDR")]
+    pub resolve: Vec<String>,
+    /// The Origin header of WebSockets and streams; default: the server's own
+    #[arg(long, value_name = "URL")]
+    pub origin: Option<String>,
+    /// A further header of every request; repeatable
+    #[arg(long = "header", value_name = "K: V")]
+    pub headers: Vec<String>,
+    /// The User-Agent header
+    #[arg(long, value_name = "TEXT")]
+    pub user_agent: Option<String>,
+
+    /// Run these probes alone, separated by commas
+    #[arg(long, value_name = "PROBE,..", value_delimiter = ',', conflicts_with = "skip")]
+    pub only: Vec<String>,
+    /// Leave these probes out
+    #[arg(long, value_name = "PROBE,..", value_delimiter = ',')]
+    pub skip: Vec<String>,
+
+    /// Question 1: what does the client send through the same channel?
+    #[arg(long, value_enum, default_value_t = SendsChoice::Unknown)]
+    pub client_sends: SendsChoice,
+    /// Question 2: who stands between users and the server?
+    #[arg(long, value_enum, default_value_t = NetworkChoice::Unknown)]
+    pub network: NetworkChoice,
+    /// Question 3: what is the client?
+    #[arg(long, value_enum, default_value_t = ClientChoice::Unknown)]
+    pub client: ClientChoice,
+    /// The feature is collaborative or interactive
+    #[arg(long)]
+    pub interactive: bool,
+
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = FormatChoice::Text)]
+    pub format: FormatChoice,
+    /// Also write the report to a file; repeatable
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub save: Vec<String>,
+    /// End the run after this time, with what was measured until then
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: Option<u64>,
+    /// Say nothing on stderr while it runs
+    #[arg(long)]
+    pub quiet: bool,
+    /// No colours
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// `serve`.
+#[derive(Args)]
+pub struct Serve {
+    /// Where the cleartext leg listens
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    pub http: SocketAddr,
+    /// No cleartext leg
+    #[arg(long, conflicts_with_all = ["http", "public_http"])]
+    pub no_http: bool,
+    /// Where the TLS leg listens; it needs --cert and --key, or --self-signed
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
+    pub https: SocketAddr,
+    /// The certificate chain, in PEM
+    #[arg(long, value_name = "PEM", requires = "key", conflicts_with = "self_signed")]
+    pub cert: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Make a certificate for a try-out, and print its fingerprint
+    #[arg(long)]
+    pub self_signed: bool,
+    /// A further name or address in that certificate; repeatable
+    #[arg(long, value_name = "NAME", requires = "self_signed")]
+    pub name: Vec<String>,
+    /// Write that certificate to a file, in PEM
+    #[arg(long, value_name = "FILE", requires = "self_signed")]
+    pub ca_out: Option<PathBuf>,
+    /// The port on which clients reach the cleartext leg; default: its own
+    #[arg(long, value_name = "PORT")]
+    pub public_http: Option<u16>,
+    /// The port on which clients reach the TLS leg; default: its own
+    #[arg(long, value_name = "PORT")]
+    pub public_https: Option<u16>,
+    /// A header that the server's own front adds to requests; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub front_header: Vec<String>,
+    /// Connections at once
+    #[arg(long, value_name = "N", default_value_t = crate::serve::limits::Limits::default().connections)]
+    pub max_connections: usize,
+    /// Runs at once
+    #[arg(long, value_name = "N", default_value_t = crate::serve::limits::Limits::default().runs)]
+    pub max_runs: usize,
+}
+
+/// `judge`.
+#[derive(Args)]
+pub struct Judge {
+    /// The report, or - for standard input
+    pub report: PathBuf,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = FormatChoice::Text)]
+    pub format: FormatChoice,
+    /// No colours
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// `--leg`.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum LegChoice {
+    /// The cleartext leg.
+    Http,
+    /// The TLS leg.
+    Https,
+    /// The URL's own, and the other one when the server declares it.
+    Both,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum FormatChoice {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `--client-sends`.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SendsChoice {
+    /// Cursors, keystrokes, game input, orders.
+    HighFrequency,
+    /// It mostly listens.
+    Occasional,
+    /// Not known.
+    Unknown,
+}
+
+/// `--network`.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum NetworkChoice {
+    /// Enterprise proxies, or deep packet inspection.
+    Enterprise,
+    /// Nobody in particular.
+    Direct,
+    /// Not known.
+    Unknown,
+}
+
+/// `--client`.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ClientChoice {
+    /// A browser.
+    Browser,
+    /// Node.
+    Node,
+    /// A mobile framework.
+    Mobile,
+    /// No event streams.
+    Constrained,
+    /// Not known.
+    Unknown,
+}
+
+/// What the environment says.
+pub struct Environment {
+    /// The proxy variables.
+    pub proxies: Variables,
+    /// The password for the proxy.
+    pub proxy_password: Option<Secret>,
+    /// Whether colours are unwanted (<https://no-color.org>).
+    pub no_color: bool,
+}
+
+impl Environment {
+    /// Reads it.
+    pub fn read() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let variable = |name: &str| std::env::var(name).ok();
+        let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
+        // A CGI program must not take the Proxy header of its request for a setting (CVE-2016-5385).
+        let http = filled("HTTP_PROXY").filter(|_| variable("REQUEST_METHOD").is_none()).or_else(|| filled("http_proxy"));
+        let either = |upper: &str, lower: &str| filled(upper).or_else(|| filled(lower));
+        Self {
+            proxies: Variables {
+                http,
+                https: either("HTTPS_PROXY", "https_proxy"),
+                all: either("ALL_PROXY", "all_proxy"),
+                no: either("NO_PROXY", "no_proxy"),
+            },
+            proxy_password: variable("PROXYPROBE_PROXY_PASSWORD").map(Secret::new),
+            no_color: filled("NO_COLOR").is_some(),
+        }
+    }
+}
+
+/// Reads `HOST:PORT:ADDR`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_resolve(text: &str) -> Result<((String, u16), IpAddr), String> {
+    let wrong = || format!("`{text}` is not of the form HOST:PORT:ADDR");
+    let mut parts = text.splitn(3, ':');
+    let host = parts.next().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+    let port = parts.next().and_then(|port| port.parse().ok()).ok_or_else(wrong)?;
+    let address = parts.next().and_then(|address| address.trim_matches(['[', ']']).parse().ok()).ok_or_else(wrong)?;
+    Ok(((host.to_owned(), port), address))
+}

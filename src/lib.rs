@@ -1,0 +1,12 @@
+//! The tool behind `proxyprobe`: a library with a thin `main`, so that tests reach all of it.
+
+pub mod check;
+pub mod cli;
+pub mod commands;
+pub mod console;
+pub mod exit;
+pub mod net;
+mod plan;
+pub mod report;
+pub mod serve;
+mod witness;

@@ -1,0 +1,39 @@
+//! Parses, runs, prints.
+#![expect(clippy::print_stderr, reason = "only main prints")]
+
+use clap::Parser;
+use proxyprobe::cli::{Cli, Environment};
+use proxyprobe::commands::{self, Outcome};
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout with code 0, mistakes to stderr with code 2.
+            let code = if error.use_stderr() { proxyprobe::exit::USAGE } else { proxyprobe::exit::WORKS };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let terminal = commands::Terminal {
+        stdout: std::io::stdout().is_terminal(),
+        stderr: std::io::stderr().is_terminal(),
+        say: |line| eprintln!("{line}"),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("proxyprobe: this system gives no threads or timers: {error}");
+            return ExitCode::from(proxyprobe::exit::INCONCLUSIVE);
+        }
+    };
+    let Outcome { print, code } = runtime.block_on(commands::run(cli, Environment::read(), terminal));
+    // A closed stdout is no mistake of this program: the code says it all.
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(print.as_bytes()).and_then(|()| stdout.flush());
+    // Conversations that are still under way are not waited for.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

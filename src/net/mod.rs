@@ -1,0 +1,29 @@
+//! How bytes get out of this machine; the only place that dials.
+
+mod connect;
+pub mod proxy;
+mod resolve;
+mod route;
+pub mod secret;
+mod tcp;
+pub mod tls;
+
+pub use resolve::{Family, Pinned};
+pub use route::{Route, RouteOptions, Target};
+pub use tcp::{System, adopt};
+
+use proxyprobe_probes::io::{BoxFuture, Io};
+use std::io;
+use std::net::SocketAddr;
+
+/// The layer below everything: names and sockets, or names and pipes.
+pub trait Network: Send + Sync {
+    /// The addresses of a name, best first.
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
+
+    /// Opens a connection; with it comes the local address.
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<(Io, SocketAddr)>>;
+
+    /// The local address that would be used towards `address`, to notice a change of network.
+    fn local_towards(&self, address: SocketAddr) -> Option<std::net::IpAddr>;
+}

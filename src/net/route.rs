@@ -1,0 +1,185 @@
+//! The user's real way out, for one run.
+
+use super::proxy::{Proxies, Proxy};
+use super::resolve::Pinned;
+use super::{Network, connect, tls};
+use http::{HeaderMap, HeaderValue, header};
+use proxyprobe_probes::exchange::Opened;
+use proxyprobe_probes::failure::{Failure, Kind, Operation};
+use proxyprobe_probes::io::{BoxFuture, Dial, Purpose, Way};
+use proxyprobe_probes::transport::{Leg, Via};
+use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::wire::Legs;
+use rustls::ClientConfig;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// The server to be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name or address, without brackets.
+    pub host: String,
+    /// The ports of its legs, as far as they are known.
+    pub legs: Legs,
+}
+
+impl Target {
+    /// The port of a leg, if it is known.
+    pub fn port(&self, leg: Leg) -> Option<u16> {
+        match leg {
+            Leg::Http => self.legs.http,
+            Leg::Https => self.legs.https,
+        }
+    }
+
+    /// `host:port` as it stands in a `Host` header and in a CONNECT; the port is left out of a `Host` when it is the default.
+    fn authority(&self, port: u16) -> String {
+        if self.host.contains(':') { format!("[{}]:{port}", self.host) } else { format!("{}:{port}", self.host) }
+    }
+
+    fn host_header(&self, leg: Leg, port: u16) -> String {
+        let whole = self.authority(port);
+        if port == leg.default_port() { whole.strip_suffix(&format!(":{port}")).unwrap_or(&whole).to_owned() } else { whole }
+    }
+}
+
+/// What a route is made of.
+pub struct RouteOptions {
+    /// The proxies, by leg.
+    pub proxies: Proxies,
+    /// Addresses, pinned for the run.
+    pub pinned: Pinned,
+    /// The client's side of TLS.
+    pub tls: Arc<ClientConfig>,
+    /// Headers of every request to the server: the user's own.
+    pub headers: HeaderMap,
+    /// The user agent.
+    pub user_agent: HeaderValue,
+    /// The `Origin` of WebSockets and streams, as a page's browser would send it; by default the server's own.
+    pub origin: Option<HeaderValue>,
+    /// How long one dial may take, with proxy and TLS.
+    pub within: Duration,
+}
+
+/// The user's real way out.
+pub struct Route {
+    target: Mutex<Target>,
+    network: Arc<dyn Network>,
+    options: RouteOptions,
+}
+
+impl Route {
+    /// Towards a server.
+    pub fn new(target: Target, network: Arc<dyn Network>, options: RouteOptions) -> Self {
+        Self { target: Mutex::new(target), network, options }
+    }
+
+    /// The server, with the legs that are known by now.
+    pub fn target(&self) -> Target {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Learns where a leg is.
+    pub fn learn(&self, leg: Leg, port: u16) {
+        let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        match leg {
+            Leg::Http => target.legs.http = Some(port),
+            Leg::Https => target.legs.https = Some(port),
+        }
+    }
+
+    /// The proxies in use.
+    pub fn proxies(&self) -> &Proxies {
+        &self.options.proxies
+    }
+
+    /// This machine's address towards the server or its proxy, once something was dialled.
+    pub async fn local_address(&self, leg: Leg) -> Option<IpAddr> {
+        let target = self.target();
+        let (host, port) = match self.options.proxies.of(leg) {
+            Some(proxy) => (proxy.host.clone(), proxy.port),
+            None => (target.host.clone(), target.port(leg)?),
+        };
+        let kept = self.options.pinned.kept(&host).await?;
+        self.network.local_towards(SocketAddr::new(kept, port))
+    }
+
+    /// Opens a way; `step` always says what is being done, for whoever runs out of patience.
+    async fn open(&self, leg: Leg, purpose: Purpose, step: &Mutex<Operation>) -> Result<Way, Failure> {
+        let now = |operation| *step.lock().unwrap_or_else(PoisonError::into_inner) = operation;
+        let start = Instant::now();
+        let target = self.target();
+        let Some(port) = target.port(leg) else {
+            return Err(self.failure(leg, Operation::Connect, Kind::Other, "the server declares no such leg"));
+        };
+        let authority = target.authority(port);
+        let mut headers = self.headers(leg, &target, port, purpose);
+        let (mut io, local, remote, via, prefix) = match self.options.proxies.of(leg) {
+            None => {
+                let (io, local, remote) = self.options.pinned.connect(&target.host, port, Operation::Connect).await?;
+                (io, local, remote, Via::Direct, String::new())
+            }
+            Some(proxy) => {
+                now(Operation::ConnectProxy);
+                let (io, local, remote) = self.options.pinned.connect(&proxy.host, proxy.port, Operation::ConnectProxy).await?;
+                // As a browser: a tunnel for TLS and for WebSockets, absolute-form for the rest.
+                if leg == Leg::Http && purpose != Purpose::WebSocket {
+                    if let Some(value) = connect::authorization(proxy) {
+                        headers.insert(header::PROXY_AUTHORIZATION, value);
+                    }
+                    (io, local, remote, Via::AbsoluteForm, format!("http://{}", target.host_header(leg, port)))
+                } else {
+                    now(Operation::Tunnel);
+                    let io = connect::tunnel(io, proxy, &authority, &self.options.user_agent).await?;
+                    (io, local, remote, Via::Connect, String::new())
+                }
+            }
+        };
+        if leg == Leg::Https {
+            now(Operation::Tls);
+            // Boxed: the handshake's state would make every future that dials as large as a TLS session.
+            io = Box::pin(tls::handshake(io, self.options.tls.clone(), &target.host, port)).await?;
+        }
+        let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let opened = Opened { via, local: local.to_string(), remote: remote.to_string(), took_ms };
+        Ok(Way { io, opened, prefix, host: target.host_header(leg, port), headers })
+    }
+
+    fn headers(&self, leg: Leg, target: &Target, port: u16, purpose: Purpose) -> HeaderMap {
+        let mut headers = self.options.headers.clone();
+        headers.insert(header::USER_AGENT, self.options.user_agent.clone());
+        let own = || HeaderValue::from_str(&format!("{leg}://{}", target.host_header(leg, port))).ok();
+        let wanted = purpose != Purpose::Request || self.options.origin.is_some();
+        if let Some(origin) = self.options.origin.clone().or_else(own).filter(|_| wanted) {
+            headers.insert(header::ORIGIN, origin);
+        }
+        headers
+    }
+
+    fn failure(&self, leg: Leg, operation: Operation, kind: Kind, detail: &str) -> Failure {
+        let target = self.target();
+        let peer = target.port(leg).map_or(target.host.clone(), |port| target.authority(port));
+        let peer = match self.options.proxies.of(leg) {
+            Some(proxy) => format!("{peer} through the proxy {}", Proxy::address(proxy)),
+            None => peer,
+        };
+        Failure { operation, kind, peer: Untrusted::new(&peer), detail: Untrusted::new(detail) }
+    }
+}
+
+impl Dial for Route {
+    fn dial(&self, leg: Leg, purpose: Purpose) -> BoxFuture<'_, Result<Way, Failure>> {
+        Box::pin(async move {
+            let step = Mutex::new(Operation::Connect);
+            match timeout(self.options.within, self.open(leg, purpose, &step)).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let step = *step.lock().unwrap_or_else(PoisonError::into_inner);
+                    Err(self.failure(leg, step, Kind::TimedOut, ""))
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! Real sockets.
+
+use super::Network;
+use proxyprobe_probes::exchange::KernelNote;
+use proxyprobe_probes::io::{BoxFuture, Control, Io};
+use socket2::SockRef;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, lookup_host};
+
+/// The operating system's names and sockets.
+pub struct System;
+
+impl Network for System {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(lookup_host((host, port)).await?.collect()) })
+    }
+
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<(Io, SocketAddr)>> {
+        Box::pin(async move {
+            #[expect(clippy::disallowed_methods, reason = "the one place that dials")]
+            let socket = TcpStream::connect(address).await?;
+            let local = socket.local_addr()?;
+            Ok((adopt(socket)?, local))
+        })
+    }
+
+    fn local_towards(&self, address: SocketAddr) -> Option<IpAddr> {
+        // Connecting a datagram socket sends nothing: it only asks the routing table.
+        let any: SocketAddr = if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+        let socket = UdpSocket::bind(any).ok()?;
+        socket.connect(address).ok()?;
+        socket.local_addr().ok().map(|local| local.ip())
+    }
+}
+
+/// Makes a socket the stream that everything runs on.
+///
+/// # Errors
+/// When its options cannot be set.
+pub fn adopt(socket: TcpStream) -> io::Result<Io> {
+    // A message is sent when it is written: Nagle's algorithm would add its own delays to those of the path.
+    socket.set_nodelay(true)?;
+    let socket = Shared(Arc::new(socket));
+    let control = Arc::new(socket.clone());
+    Ok(Io::new(socket, control))
+}
+
+/// A socket that one layer reads and writes while another asks the kernel about it.
+#[derive(Clone)]
+struct Shared(Arc<TcpStream>);
+
+impl Control for Shared {
+    fn kernel(&self) -> Option<KernelNote> {
+        kernel_note(&self.0)
+    }
+
+    fn abort(&self) {
+        // The socket closes either way; without linger it closes with a FIN instead.
+        let _ = SockRef::from(&*self.0).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl AsyncRead for Shared {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buf.initialize_unfilled()) {
+                Ok(size) => {
+                    buf.advance(size);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match self.0.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match SockRef::from(&*self.0).shutdown(std::net::Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            result => Poll::Ready(result),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn kernel_note(socket: &TcpStream) -> Option<KernelNote> {
+    use std::os::fd::AsRawFd;
+    let mut info = [0u8; 256];
+    let mut length = libc::socklen_t::try_from(info.len()).ok()?;
+    #[expect(unsafe_code, reason = "TCP_INFO has no safe wrapper in the libraries that are used here")]
+    // SAFETY: the descriptor lives as long as `socket` is borrowed, and the kernel writes at most `length` bytes into `info`.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut length)
+    };
+    // The offsets of `struct tcp_info` in linux/tcp.h, which only ever grows at its end.
+    let written = info.get(..usize::try_from(length).ok()?)?;
+    let word = |at: usize| written.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+    (result == 0).then_some(())?;
+    Some(KernelNote {
+        retransmits: u32::from(*written.get(2)?),
+        rto_ms: word(8)? / 1000,
+        unacked: word(24)?,
+        last_ack_ms: word(56)?,
+        rtt_us: word(68)?,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kernel_note(_: &TcpStream) -> Option<KernelNote> {
+    None
+}

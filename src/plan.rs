@@ -1,0 +1,76 @@
+//! One scheduler: quiet probes first and all together, then what measures a beat.
+
+use proxyprobe_probes::io::observe::{Observation, Scene};
+use proxyprobe_probes::plan::Cost;
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::{Evidence, ProbeId};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long the quiet connections may take to open before the beat starts all the same.
+const OPENING: Duration = Duration::from_secs(4);
+
+/// Reads what a probe has written so far.
+type Read = Box<dyn Fn() -> Evidence + Send + Sync>;
+
+/// The probes of a run at work.
+pub(crate) struct Schedule {
+    reading: BTreeMap<ProbeId, BTreeMap<Leg, Read>>,
+    quiet: JoinSet<()>,
+    cadence: JoinSet<()>,
+    waiting: Vec<proxyprobe_probes::io::BoxFuture<'static, ()>>,
+    opening: mpsc::Receiver<std::convert::Infallible>,
+}
+
+impl Schedule {
+    /// Starts the quiet probes on all legs.
+    pub(crate) fn start(probes: &[ProbeId], scenes: &[Scene]) -> Self {
+        let (opening, opened) = mpsc::channel(1);
+        let mut schedule = Self {
+            reading: BTreeMap::new(),
+            quiet: JoinSet::new(),
+            cadence: JoinSet::new(),
+            waiting: Vec::new(),
+            opening: opened,
+        };
+        for scene in scenes {
+            for probe in probes {
+                let quiet = probe.cost() == Cost::Quiet;
+                let scene = Scene { opening: quiet.then(|| opening.clone()), ..scene.clone() };
+                let leg = scene.leg;
+                let (work, read) = Observation::split(probe.observe(scene));
+                schedule.reading.entry(*probe).or_default().insert(leg, read);
+                if quiet {
+                    schedule.quiet.spawn(work);
+                } else {
+                    schedule.waiting.push(work);
+                }
+            }
+        }
+        schedule
+    }
+
+    /// Waits until the quiet connections are open, and starts what measures a beat.
+    pub(crate) async fn beat(&mut self) {
+        let _ = timeout(OPENING, self.opening.recv()).await;
+        for work in self.waiting.drain(..) {
+            self.cadence.spawn(work);
+        }
+    }
+
+    /// Waits for everything.
+    pub(crate) async fn finish(&mut self) {
+        // A probe that crashed leaves what it had written.
+        while self.cadence.join_next().await.is_some() {}
+        while self.quiet.join_next().await.is_some() {}
+    }
+
+    /// What was written so far.
+    pub(crate) fn evidence(&self) -> BTreeMap<ProbeId, BTreeMap<Leg, Evidence>> {
+        let read = |legs: &BTreeMap<Leg, Read>| legs.iter().map(|(leg, read)| (*leg, read())).collect();
+        self.reading.iter().map(|(probe, legs)| (*probe, read(legs))).collect()
+    }
+}

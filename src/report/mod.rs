@@ -1,0 +1,95 @@
+//! A run and its conclusions as one value with several faces.
+
+mod json;
+mod saved;
+mod text;
+
+pub use saved::{Unreadable, read};
+
+use proxyprobe_probes::hearing::{Hearing, Judgement};
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
+use serde::{Deserialize, Serialize};
+
+/// The version of the JSON form.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that can be said about a run.
+pub struct Report {
+    /// What was recorded.
+    pub hearing: Hearing,
+    /// What is concluded.
+    pub judgement: Judgement,
+    /// The server.
+    pub target: TargetFacts,
+    /// The way out.
+    pub route: RouteFacts,
+    /// The run's id, when the server agreed to one.
+    pub run_id: Option<String>,
+    /// The server's version, when it told.
+    pub server: Option<Untrusted>,
+    /// RFC 3339.
+    pub started_at: String,
+    /// How long the run took.
+    pub duration_ms: u64,
+    /// The tool that recorded it.
+    pub tool_version: Untrusted,
+}
+
+/// The server that was probed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TargetFacts {
+    /// The URL as it was given.
+    pub url: Untrusted,
+    /// The host in it.
+    pub host: Untrusted,
+    /// The URL's own leg, which decides.
+    pub leg: Leg,
+    /// Whether the server was embedded in the client, so that no network was tested.
+    pub embedded: bool,
+}
+
+/// How bytes left the machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RouteFacts {
+    /// `direct` or `http-proxy`.
+    pub kind: String,
+    /// Who chose: `flag`, `environment` or `none`.
+    pub source: String,
+    /// The proxy's host and port.
+    pub proxy: Option<Untrusted>,
+}
+
+/// The faces of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people: 80 columns.
+    Text,
+    /// For programs: schema 1.
+    Json,
+}
+
+impl Report {
+    /// Judges a hearing and makes a report of both.
+    pub fn new(
+        hearing: Hearing,
+        target: TargetFacts,
+        route: RouteFacts,
+        run_id: Option<String>,
+        server: Option<Untrusted>,
+        started_at: String,
+        duration_ms: u64,
+    ) -> Self {
+        let judgement = hearing.judge();
+        let tool_version = Untrusted::new(env!("CARGO_PKG_VERSION"));
+        Self { hearing, judgement, target, route, run_id, server, started_at, duration_ms, tool_version }
+    }
+
+    /// One of its faces.
+    pub fn render(&self, format: Format, colour: bool) -> String {
+        match format {
+            Format::Text => text::render(self, colour),
+            Format::Json => json::render(self),
+        }
+    }
+}

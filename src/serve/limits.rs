@@ -1,0 +1,42 @@
+//! What the server allows, and why so much.
+
+use std::time::Duration;
+
+/// The limits of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once, below the usual limit of 20,000 file descriptors with room for everything else.
+    pub connections: usize,
+    /// Runs at once: at 400 notes of 1 KB, 2,000 runs stay below a gigabyte at the very worst.
+    pub runs: usize,
+    /// Connections of one run that are written down; the deepest ladder needs about 150 on both legs.
+    pub notes: usize,
+    /// How long a run is kept after it began: the longest ladder of 16 minutes, and time to read the witness.
+    pub kept: Duration,
+    /// From the first byte to the end of a request head, TLS included; browsers need a second, slow paths a few.
+    pub head: Duration,
+    /// The most bytes of a request head: twice what browsers send with large cookies.
+    pub head_bytes: usize,
+    /// Streams at once on one HTTP/2 connection, as nginx and HAProxy allow about a hundred.
+    pub streams: u32,
+    /// The longest that one conversation, stream or held request lasts.
+    pub longest: Duration,
+    /// How long a shutdown waits for farewells.
+    pub farewell: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 15_000,
+            runs: 2_000,
+            notes: 400,
+            kept: Duration::from_secs(30 * 60),
+            head: Duration::from_secs(10),
+            head_bytes: 32 * 1024,
+            streams: 100,
+            longest: Duration::from_secs(20 * 60),
+            farewell: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The paired server: the other witness.
+
+pub mod certificate;
+pub mod limits;
+mod listen;
+mod routes;
+mod runs;
+
+pub use listen::{Listening, listen};
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use limits::Limits;
+use proxyprobe_probes::io::Io;
+use proxyprobe_probes::io::observe::Entropy;
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::wire::Legs;
+use runs::Runs;
+use rustls::ServerConfig;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What a server is made of.
+pub struct Options {
+    /// The ports that it declares to clients.
+    pub legs: Legs,
+    /// TLS, and the SHA-256 of the certificate that it serves.
+    pub tls: Option<(Arc<ServerConfig>, String)>,
+    /// Headers that its own front is declared to add.
+    pub front_headers: Vec<Untrusted>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Where its randomness comes from.
+    pub entropy: Entropy,
+}
+
+/// The paired server, whatever its connections come in on.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    legs: Mutex<Legs>,
+    tls: Option<(TlsAcceptor, String)>,
+    front_headers: Vec<Untrusted>,
+    limits: Limits,
+    runs: Runs,
+    lag_ms: AtomicU64,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// A server with no connections yet.
+    pub fn new(options: Options) -> Self {
+        Self(Arc::new(Inner {
+            legs: Mutex::new(options.legs),
+            tls: options.tls.map(|(config, sha256)| (TlsAcceptor::from(config), sha256)),
+            front_headers: options.front_headers,
+            limits: options.limits,
+            runs: Runs::new(options.entropy, options.limits),
+            lag_ms: AtomicU64::new(0),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// Says where its legs are, once that is known.
+    pub fn declare(&self, legs: Legs) {
+        *self.0.legs.lock().unwrap_or_else(PoisonError::into_inner) = legs;
+    }
+
+    /// Serves one connection to its end.
+    pub async fn serve(&self, io: Io, leg: Leg) {
+        let stop = self.0.stop.clone();
+        // Boxed: a TLS session is large, and most of a connection's life needs none of the handshake's state.
+        let io = match leg {
+            Leg::Http => io,
+            Leg::Https => match Box::pin(self.accept_tls(io)).await {
+                Some(io) => io,
+                None => return,
+            },
+        };
+        let observer = io.observer();
+        let begun = Arc::new(AtomicBool::new(false));
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        let limits = self.0.limits;
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            // Between requests too: nothing of ours waits there.
+            .header_read_timeout(limits.head)
+            .max_buf_size(limits.head_bytes);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams)
+            .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+            .enable_connect_protocol();
+        let service = {
+            let (server, begun) = (self.clone(), begun.clone());
+            hyper::service::service_fn(move |request| {
+                begun.store(true, Ordering::Relaxed);
+                let (server, observer) = (server.clone(), observer.clone());
+                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, observer, leg).await) }
+            })
+        };
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
+        tokio::pin!(connection);
+        // The library's own deadline begins with the first byte; a peer that sends none would stay for ever.
+        let silent = async {
+            sleep(limits.head).await;
+            if begun.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = silent => {}
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                let _ = timeout(limits.farewell, connection).await;
+            }
+        }
+    }
+
+    /// Ends all conversations with a word of why, and waits for them a little.
+    pub async fn shut_down(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        let _ = timeout(self.0.limits.farewell, self.0.tasks.wait()).await;
+    }
+
+    /// Cancelled when the server shuts down.
+    pub fn stopping(&self) -> CancellationToken {
+        self.0.stop.clone()
+    }
+
+    async fn accept_tls(&self, io: Io) -> Option<Io> {
+        let (acceptor, _) = self.0.tls.as_ref()?;
+        let below = io.observer();
+        let stream = timeout(self.0.limits.head, acceptor.accept(io)).await.ok()?.ok()?;
+        Some(Io::over(stream, below))
+    }
+}

@@ -1,0 +1,125 @@
+//! Which request goes where.
+
+use super::Server;
+use super::runs::Run;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use proxyprobe_probes::ProbeId;
+use proxyprobe_probes::exchange::RequestHead;
+use proxyprobe_probes::io::Observer;
+use proxyprobe_probes::io::http::{seen, version};
+use proxyprobe_probes::io::testify::{Call, Reply, full};
+use proxyprobe_probes::timeline::Event;
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, RunStart, WITNESS_ROUTE};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+/// A nonce or a run's id is hex and no longer than this: 256 bits.
+const NAME_LENGTH: usize = 64;
+
+pub(super) async fn answer(server: &Server, request: Request<Incoming>, observer: Observer, leg: Leg) -> Reply {
+    let path = request.uri().path().to_owned();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let mut reply = match parts.as_slice() {
+        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, leg),
+        ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
+            Some(run) => within(server, &run, nonce, route, request, observer).await,
+            None => plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n"),
+        },
+        [""] => plain(StatusCode::OK, "This is a proxyprobe server. Point `proxyprobe check` at it.\n"),
+        _ => plain(StatusCode::NOT_FOUND, "This is a proxyprobe server; there is nothing here.\n"),
+    };
+    // Nothing that a request brought is ever shown as a page.
+    let headers = reply.headers_mut();
+    headers.entry("x-content-type-options").or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    reply
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn start(server: &Server, request: &Request<Incoming>, nonce: &str, leg: Leg) -> Reply {
+    let Some(run) = server.0.runs.begin() else {
+        return busy("This server has as many runs as it takes; try again in a minute.\n");
+    };
+    let start = RunStart {
+        protocol: PROTOCOL,
+        server: Untrusted::new(env!("CARGO_PKG_VERSION")),
+        run: run.prover.run().to_owned(),
+        key: run.key.clone(),
+        request: recorded(request),
+        alpn: (leg == Leg::Https).then(|| Untrusted::new(version(request.version()))),
+        certificate_sha256: server.0.tls.as_ref().map(|(_, sha256)| sha256.clone()),
+        legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
+        front_headers: server.0.front_headers.clone(),
+    };
+    proven(&run, nonce, "run", &start)
+}
+
+async fn within(server: &Server, run: &Run, nonce: &str, route: &str, request: Request<Incoming>, observer: Observer) -> Reply {
+    if route == WITNESS_ROUTE {
+        let query = request.uri().query().unwrap_or_default();
+        let from = query.strip_prefix("page=").and_then(|page| page.parse().ok()).unwrap_or(0);
+        return proven(run, nonce, route, &run.page(from, server.0.lag_ms.load(Ordering::Relaxed)));
+    }
+    let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
+    let Some(pen) = run.note(nonce, recorded(&request)) else {
+        return busy("This run has used up the connections that a server writes down.\n");
+    };
+    pen.note(Event::Request);
+    let call = Call {
+        request,
+        route: route.to_owned(),
+        nonce: nonce.to_owned(),
+        prover: run.prover.clone(),
+        pen,
+        observer,
+        stop: server.0.stop.clone(),
+        tasks: server.0.tasks.clone(),
+        longest: server.0.limits.longest,
+    };
+    probe.testify(call).await
+}
+
+/// The head of a request as it is written down: secrets that somebody's browser or proxy added stay out of it.
+fn recorded(request: &Request<Incoming>) -> RequestHead {
+    let hidden = ["authorization", "proxy-authorization", "cookie"];
+    let mut headers = seen(request.headers());
+    for (name, value) in &mut headers {
+        if hidden.contains(&name.as_str()) {
+            *value = Untrusted::new("(not recorded)");
+        }
+    }
+    RequestHead {
+        method: Untrusted::new(request.method().as_str()),
+        target: Untrusted::new(&request.uri().to_string()),
+        version: version(request.version()).to_owned(),
+        headers,
+    }
+}
+
+/// A value as JSON behind a line of proof.
+fn proven(run: &Run, nonce: &str, route: &str, value: &impl serde::Serialize) -> Reply {
+    let proof = run.prover.token(nonce, route);
+    let Ok(json) = serde_json::to_string(value) else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "This cannot be written down.\n");
+    };
+    let body = format!("{proof}\n{json}");
+    let reply = Response::builder().header(header::CONTENT_TYPE, "text/plain; charset=utf-8").header(PROOF_HEADER, proof);
+    reply.body(full(body)).unwrap_or_default()
+}
+
+fn plain(status: StatusCode, text: &str) -> Reply {
+    let reply = Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    reply.body(full(text.to_owned())).unwrap_or_default()
+}
+
+fn busy(text: &str) -> Reply {
+    let mut reply = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    reply
+}

@@ -1,0 +1,60 @@
+//! Asking the server what it saw.
+
+use proxyprobe_probes::circumstances::WitnessRead;
+use proxyprobe_probes::exchange::Proof;
+use proxyprobe_probes::hearing::Testimony;
+use proxyprobe_probes::io::Purpose;
+use proxyprobe_probes::io::http::{proven_body, request};
+use proxyprobe_probes::io::observe::{Clock, Scene};
+use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WITNESS_ROUTE, WitnessPage, route_path};
+use tokio::time::timeout;
+
+/// The most pages that are read: more than a server keeps of one run.
+const PAGES: usize = 200;
+
+/// Reads the whole witness, each page on a fresh connection, over the first leg on which that is possible.
+pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clock) -> WitnessRead {
+    for scene in scenes {
+        if pages(scene, testimony, clock).await.is_some() {
+            let at_ms = clock.ms();
+            testimony.complete_at_ms = Some(at_ms);
+            return WitnessRead { at_ms, complete: true };
+        }
+    }
+    WitnessRead { at_ms: clock.ms(), complete: false }
+}
+
+async fn pages(scene: &Scene, testimony: &mut Testimony, clock: Clock) -> Option<()> {
+    let mut from = 0;
+    for _ in 0..PAGES {
+        let at_ms = clock.ms();
+        let page = page(scene, from).await?;
+        testimony.cut |= page.cut;
+        testimony.lag_ms = Some(testimony.lag_ms.unwrap_or(0).max(page.lag_ms));
+        for (nonce, notes) in page.notes {
+            testimony.notes.insert(nonce, (at_ms, notes));
+        }
+        match page.next {
+            None => return Some(()),
+            Some(next) if next > from => from = next,
+            Some(_) => return None,
+        }
+    }
+    None
+}
+
+async fn page(scene: &Scene, from: usize) -> Option<WitnessPage> {
+    let nonce = scene.entropy.nonce();
+    let way = scene.dial.dial(scene.leg, Purpose::Request).await.ok()?;
+    let path = format!("{}?page={from}", route_path(scene.prover.run(), &nonce, WITNESS_ROUTE));
+    let reading = async {
+        let mut answer = request(way, http::Method::GET, &path, http::HeaderMap::new(), scene.answer()).await.ok()?;
+        proven_body(&scene.prover, &nonce, WITNESS_ROUTE, &mut answer, WITNESS_PAGE_BYTES + 64 * 1024).await.ok()
+    };
+    let (proof, text) = timeout(scene.answer(), reading).await.ok()??;
+    // A record that is not proven to be this run's and this request's is nobody's testimony.
+    if proof != Proof::Valid {
+        return None;
+    }
+    serde_json::from_str(&text).ok()
+}

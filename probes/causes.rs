@@ -22,8 +22,12 @@ const TABLE: &[Row] = &[
         consequence: |f| f.code.probe() != "reach",
         together: |_, _| true,
     },
-    // A refused tunnel takes WebSockets with it.
-    Row { cause: |f| f.code == reach::PROXY_REFUSED_TUNNEL, consequence: about_websockets, together: |_, _| true },
+    // A tunnel that does not come about takes WebSockets with it.
+    Row {
+        cause: |f| f.code.probe() == "reach" && about_websockets(f),
+        consequence: |f| f.code.probe() != "reach" && about_websockets(f),
+        together: |_, _| true,
+    },
     // What does not open cannot be silent, die young or live long.
     Row {
         cause: |f| f.code.probe() == "upgrade" && f.blames() && f.code != upgrade::ALTERED,

@@ -28,6 +28,9 @@ pub struct Circumstances {
     /// Times at which three or more connections of different ages ended together; derived from the evidence.
     #[serde(skip)]
     pub mass_ends_ms: Vec<u64>,
+    /// Whether some connections of a ladder were refused at the door while others opened; derived from the evidence.
+    #[serde(skip)]
+    pub connections_limited: bool,
 }
 
 /// One attempt to read the witness.
@@ -61,6 +64,8 @@ pub enum Doubt {
     TimersLate,
     /// The connections that are compared went to different addresses.
     DifferentRemotes,
+    /// This machine had more connections open at once than something allows.
+    ConnectionsLimited,
     /// What was seen fits none of the known patterns.
     Unclear,
 }
@@ -78,6 +83,7 @@ impl Doubt {
             Doubt::WitnessPartial => "witness-partial",
             Doubt::TimersLate => "timers-late",
             Doubt::DifferentRemotes => "different-remotes",
+            Doubt::ConnectionsLimited => "connections-limited",
             Doubt::Unclear => "unclear",
         }
     }
@@ -96,6 +102,7 @@ impl Doubt {
             Doubt::WitnessPartial => "the server's own record is incomplete here",
             Doubt::TimersLate => "this machine or the server was too busy to measure times",
             Doubt::DifferentRemotes => "the connections that would be compared went to different addresses",
+            Doubt::ConnectionsLimited => "something allows fewer connections at once than this run needs",
             Doubt::Unclear => "what the two ends saw fits no known pattern",
         }
     }
@@ -146,6 +153,9 @@ impl Circumstances {
         if self.mass_ends_ms.iter().any(|end| end.abs_diff(at_ms) <= TOGETHER_MS) {
             return Some(Doubt::ManyEndedTogether);
         }
+        if self.connections_limited && refused_at_the_door(record) {
+            return Some(Doubt::ConnectionsLimited);
+        }
         match record.witness {
             Witness::Absent => Some(Doubt::WitnessAbsent),
             Witness::Partial(_) => Some(Doubt::WitnessPartial),
@@ -173,6 +183,11 @@ impl Circumstances {
     pub fn same_moment_ms(&self) -> u64 {
         self.clock_bound_ms + self.round_trip_ms + self.client_lag_ms + self.server_lag_ms.unwrap_or(0) + 250
     }
+}
+
+/// Whether a connection did not come about, or ended before an answer, and the server never saw the request.
+pub fn refused_at_the_door(record: &Record) -> bool {
+    record.response.is_none() && record.witness.notes().is_none() && record.client.first(|e| matches!(e, Event::GaveUp)).is_none()
 }
 
 /// When a connection was ended by something other than its two ends' own plans, and how old it was then.

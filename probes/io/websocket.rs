@@ -1,6 +1,6 @@
 //! WebSockets: an opening handshake that keeps everything it sees, and a conversation that writes itself down.
 
-use super::http::raw_head;
+use super::http::{field, raw_head};
 use super::observe::{Page, Pen, Scene};
 use super::{Io, Observer, Way};
 use crate::exchange::{Proof, ResponseHead};
@@ -9,7 +9,6 @@ use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
 use crate::wire::{Message, PROOF_HEADER, route_path};
 use futures_util::{SinkExt, StreamExt};
-use http::header;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -110,7 +109,7 @@ fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
     head.push_str("Pragma: no-cache\r\nCache-Control: no-cache\r\n");
     for (name, value) in &way.headers {
         if let Ok(value) = value.to_str() {
-            let name = if name == header::USER_AGENT { "User-Agent" } else { name.as_str() };
+            let name = title_case(name.as_str());
             head.push_str(&format!("{name}: {value}\r\n"));
         }
     }
@@ -118,6 +117,17 @@ fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
     // Every browser offers it (RFC 7692); our server never accepts, so that an acceptance is somebody else's.
     head.push_str("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n");
     head
+}
+
+/// `user-agent` as browsers write it: `User-Agent`.
+fn title_case(name: &str) -> String {
+    let mut first = true;
+    let raise = |c: char| {
+        let raised = if first { c.to_ascii_uppercase() } else { c };
+        first = c == '-';
+        raised
+    };
+    name.chars().map(raise).collect()
 }
 
 /// Reads up to the end of a head that is not interim; `None` when it is no HTTP or too large.
@@ -145,13 +155,10 @@ async fn read_head(io: &mut Io) -> std::io::Result<Option<(ResponseHead, Vec<u8>
 }
 
 fn recorded(response: &httparse::Response<'_, '_>, bytes: &[u8]) -> ResponseHead {
-    let field = |field: &httparse::Header<'_>| {
-        (Untrusted::new(&field.name.to_ascii_lowercase()), Untrusted::from_bytes(field.value, 1024))
-    };
     ResponseHead {
         status: response.code.unwrap_or_default(),
         version: if response.version == Some(0) { "1.0" } else { "1.1" }.to_owned(),
-        headers: response.headers.iter().map(field).collect(),
+        headers: response.headers.iter().map(|header| field(header.name, header.value)).collect(),
         raw: raw_head(bytes),
     }
 }

@@ -33,6 +33,8 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked) {
     let mut silent_since = Instant::now();
     loop {
         tokio::select! {
+            // What has arrived is heard before anything more is said: a failing write must not hide it.
+            biased;
             heard = talk.hear() => match heard {
                 Heard::Message(what, found) => {
                     silent_since = Instant::now();

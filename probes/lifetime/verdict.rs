@@ -27,10 +27,16 @@ fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
     if let Some(doubt) = around.unfinished(record) {
         return Some(inconclusive(doubt));
     }
+    // A stream that brought its last event has lived, however its end is framed.
+    let events = u32::try_from(twin.asked.busy_ms / twin.asked.every_ms.max(1)).unwrap_or(u32::MAX);
+    if twin.asked.transport == Transport::Sse && record.client.received(What::Event).contains(&events) {
+        return None;
+    }
     let opened = record.client.first(|e| matches!(e, Event::Response(_)))?;
     // A proxy may end a stream as HTTP frames it; the server's own record says whether that was the plan.
-    let planned = record.witness.notes().is_none_or(|notes| notes.timeline.closed().is_some_and(|(_, why)| why == Why::Done));
-    let ended = broken_off(&record.client).or_else(|| record.client.ended().filter(|_| !planned));
+    let notes = record.witness.notes();
+    let planned = notes.is_none_or(|notes| notes.timeline.closed().is_some_and(|(_, why)| why == Why::Done));
+    let ended = broken_off(&record.client).or_else(|| record.client.ended()).filter(|_| !planned);
     let (at, end) = match ended {
         Some((at, End::Reset)) => (at, "reset"),
         Some((at, _)) => (at, "closed"),
@@ -41,7 +47,10 @@ fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
     let dead_from = if end == "silence" { last_heard } else { at };
     let age = dead_from.saturating_sub(opened);
     let quiet_before = at.saturating_sub(last_heard);
-    if age <= EARLY_MS || (end != "silence" && quiet_before > 2 * twin.asked.every_ms + around.round_trip_ms + 1_000) {
+    if age <= EARLY_MS {
+        return None;
+    }
+    if end != "silence" && quiet_before > 2 * twin.asked.every_ms + around.round_trip_ms + 1_000 {
         return Some(inconclusive(around.doubt(record, at).unwrap_or(Doubt::Unclear)));
     }
     Some(match around.doubt(record, at) {

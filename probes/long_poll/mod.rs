@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 /// an application that answers a poll after 25 s is safe above it.
 const HARMLESS_FROM_MS: u64 = 60_000;
 
+/// Something in between answers in place of the server, at once.
+pub const REFUSED: Code = code!("long_poll.refused", Broken);
 /// A held request is ended without an answer.
 pub const CUT: Code = code!("long_poll.cut", degraded below HARMLESS_FROM_MS);
 /// A held request is answered by something in between.
@@ -62,7 +64,7 @@ pub fn holds(plan: &Plan) -> Vec<Asked> {
 impl Probe for LongPoll {
     const ID: &'static str = "long_poll";
     const QUESTION: &'static str = "For how long may a request be held, and is the answer ours?";
-    const CODES: &'static [Code] = &[CUT, ANSWERED_BY_GATEWAY, CACHED, ABORT_NOT_PROPAGATED, INCONCLUSIVE];
+    const CODES: &'static [Code] = &[REFUSED, CUT, ANSWERED_BY_GATEWAY, CACHED, ABORT_NOT_PROPAGATED, INCONCLUSIVE];
     const COST: Cost = Cost::Quiet;
     type Asked = Asked;
 

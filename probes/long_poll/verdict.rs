@@ -7,6 +7,9 @@ use crate::finding::seconds;
 use crate::timeline::{Event, What, Why};
 use crate::transport::Transport;
 
+/// An answer within this time has nothing to do with holding: the shortest hold is two seconds.
+const AT_ONCE_MS: u64 = 1_500;
+
 /// Judges the ladder of held requests, and the one that was given up.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let (aborted, held): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.abort_ms.is_some());
@@ -24,8 +27,8 @@ enum Fate {
     Foreign { after_ms: u64, status: u16 },
     /// An end without an answer, after so many milliseconds.
     Ended { after_ms: u64 },
-    /// Nothing, although the server answered.
-    Silent,
+    /// Nothing, and whether the server answered.
+    Silent { answered: bool },
     Doubted(Doubt),
     Unopened,
 }
@@ -49,9 +52,14 @@ fn fate(record: &Record, around: &Circumstances) -> Fate {
     let answered = record.client.first(|e| matches!(e, Event::Response(_)));
     match (&record.response, record.proof) {
         (Some(_), Proof::Stale) => Fate::Stale,
-        (Some(head), _) => Fate::Foreign { after_ms: answered.unwrap_or(over) - asked, status: head.status },
-        (None, _) if record.client.first(|e| *e == Event::GaveUp).is_some() => Fate::Silent,
-        (None, _) => Fate::Ended { after_ms: over - asked },
+        // Our answer began and broke off.
+        (Some(_), Proof::Valid) => Fate::Ended { after_ms: over.saturating_sub(asked) },
+        (Some(head), _) => Fate::Foreign { after_ms: answered.unwrap_or(over).saturating_sub(asked), status: head.status },
+        (None, _) if record.client.first(|e| *e == Event::GaveUp).is_some() => {
+            let sent = |e: &Event| matches!(e, Event::Sent(What::Body, _));
+            Fate::Silent { answered: record.witness.notes().is_some_and(|notes| notes.timeline.first(sent).is_some()) }
+        }
+        (None, _) => Fate::Ended { after_ms: over.saturating_sub(asked) },
     }
 }
 
@@ -65,6 +73,11 @@ fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         findings.push(Finding::new(CACHED, "A held request got an answer that the server had made for another one: something in between caches."));
     }
     let died = fates.iter().find_map(|(hold, fate)| match fate {
+        Fate::Foreign { after_ms, status } if *after_ms < AT_ONCE_MS && survived == 0 => Some((
+            *after_ms,
+            Finding::new(REFUSED, format!("Something in between answers requests for updates with HTTP {status}, at once."))
+                .with("status", *status),
+        )),
         Fate::Foreign { after_ms, status } => Some((
             *after_ms,
             Finding::at(ANSWERED_BY_GATEWAY, *after_ms, format!("A held request is answered with HTTP {status} by something in between after {}.", seconds(*after_ms)))
@@ -76,11 +89,11 @@ fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
             Finding::at(CUT, *after_ms, format!("A held request is ended without an answer after {}.", seconds(*after_ms)))
                 .with("after_ms", *after_ms),
         )),
-        Fate::Silent => Some((
-            *hold,
-            Finding::at(CUT, *hold, format!("The answer to a request that is held for {} never arrives, although the server sent it.", seconds(*hold)))
-                .with("lost_ms", *hold),
-        )),
+        Fate::Silent { answered } => {
+            let fault = if *answered { "never arrives, although the server sent it" } else { "never comes: the server did not see the request" };
+            let summary = format!("The answer to a request that is held for {} {fault}.", seconds(*hold));
+            Some((*hold, Finding::at(CUT, *hold, summary).with("lost_ms", *hold)))
+        }
         _ => None,
     });
     let doubt = fates.iter().find_map(|(hold, fate)| if let Fate::Doubted(doubt) = fate { Some((*hold, *doubt)) } else { None });

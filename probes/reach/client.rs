@@ -10,7 +10,7 @@ use crate::io::proof::Prover;
 use crate::io::{Dial, Purpose};
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
-use crate::wire::{ANSWER_BYTES, PROTOCOL, RunStart, run_path};
+use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, run_path};
 use http::{HeaderMap, Method};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -63,10 +63,11 @@ async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, wi
     let mut answer = match request(way, method, &path, HeaderMap::new(), within).await {
         Ok(answer) => answer,
         Err(failure) => {
-            let not_http = failure.kind == Kind::NotHttp;
+            // A POST that is cut off or answered with garbage may be a POST that somebody blocks.
+            let blocked = matches!(failure.kind, Kind::NotHttp | Kind::Reset | Kind::Closed);
             let detail = failure.detail.clone();
             page.failed(failure);
-            return if not_http { Attempt::Foreign(detail) } else { Attempt::Unreachable };
+            return if blocked { Attempt::Foreign(detail) } else { Attempt::Unreachable };
         }
     };
     let at_ms = page.pen.clock.ms();
@@ -79,13 +80,24 @@ async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, wi
         end == Some(End::Complete) && Prover::new(&start.run, &start.key).examine(proof, page.nonce(), "run") == Proof::Valid
     });
     let status = head.status;
+    let claims_proof = head.values(PROOF_HEADER).next().is_some();
     page.response(head, if start.is_some() { Proof::Valid } else { Proof::None });
+    if start.is_none() && claims_proof && end != Some(End::Complete) {
+        // Our own answer began and did not arrive whole: that is no stranger.
+        page.failed(Failure {
+            operation: Operation::Body,
+            kind: if end.is_none() { Kind::TimedOut } else { Kind::Closed },
+            peer: about.host.clone(),
+            detail: Untrusted::default(),
+        });
+        return Attempt::Unreachable;
+    }
     page.pen.note(Event::Closed(Why::Done));
     match start {
         Some(start) if start.protocol != PROTOCOL => {
             page.failed(Failure {
                 operation: Operation::Request,
-                kind: Kind::Other,
+                kind: Kind::OtherVersion,
                 peer: about.host.clone(),
                 detail: Untrusted::new(&format!("the server speaks version {} of the protocol, this client version {PROTOCOL}", start.protocol)),
             });
@@ -96,16 +108,8 @@ async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, wi
             Attempt::Started(Box::new(Started { start, round_trip_ms: at_ms - asked_ms, at_ms }))
         }
         // A gateway that cannot reach the server, or the server over its limits: asking by GET changes nothing.
-        None if matches!(status, 407 | 429 | 502..=504) => {
-            Attempt::Foreign(Untrusted::from_bytes(text.as_bytes(), 300)).or_unreachable(status != 407)
-        }
+        None if matches!(status, 407 | 429 | 502..=504) => Attempt::Unreachable,
         None => Attempt::Foreign(Untrusted::from_bytes(text.as_bytes(), 300)),
-    }
-}
-
-impl Attempt {
-    fn or_unreachable(self, unreachable: bool) -> Attempt {
-        if unreachable { Attempt::Unreachable } else { self }
     }
 }
 

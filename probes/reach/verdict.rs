@@ -83,7 +83,7 @@ fn host_of(url: &str) -> Option<(&str, &str)> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let port_at = host.rfind(':').filter(|at| host.get(at + 1..).is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())));
-    Some((scheme, port_at.and_then(|at| host.get(..at)).unwrap_or(host)))
+    Some((scheme, port_at.and_then(|at| host.get(..at)).unwrap_or(host).trim_matches(['[', ']'])))
 }
 
 fn failed(failure: &Failure, asked: &Asked) -> Finding {
@@ -95,12 +95,16 @@ fn failed(failure: &Failure, asked: &Asked) -> Finding {
         (Operation::Tunnel, Kind::Status(502..=504)) => {
             (SERVER_UNAVAILABLE, "The proxy could not reach the server: is it running, and is its port right?")
         }
-        (Operation::Tunnel, Kind::Status(_)) => (PROXY_REFUSED_TUNNEL, "Most proxies allow tunnels to port 443 alone: use wss on 443."),
+        (Operation::Tunnel, Kind::Status(_)) if asked.leg == Leg::Http => {
+            (PROXY_REFUSED_TUNNEL, "Most proxies allow tunnels to port 443 alone: use wss on 443.")
+        }
+        (Operation::Tunnel, Kind::Status(_)) => (PROXY_REFUSED_TUNNEL, "The proxy must allow CONNECT to this host and port; 443 is what most allow."),
         (Operation::Tunnel, Kind::NotHttp) => {
             (PROXY_UNREACHABLE, "What answers there does not speak HTTP: is the proxy's address right?")
         }
-        (_, Kind::CertificateUntrusted(sha256)) => return untrusted(failure, asked, sha256),
-        (_, Kind::CertificateInvalid(_)) => (CERTIFICATE_UNTRUSTED, "Use the name that the certificate is for, or mend the certificate."),
+        (_, Kind::CertificateUntrusted(sha256) | Kind::CertificateInvalid(sha256)) => return untrusted(failure, asked, sha256),
+        (_, Kind::TlsRefused) => (CONNECTION_RESET, "What answers there does not speak TLS as expected: is the port right?"),
+        (Operation::Request, Kind::OtherVersion) => (NOT_OUR_SERVER, "Use the same version of proxyprobe at both ends."),
         (_, Kind::Refused) => (CONNECT_REFUSED, "Is `proxyprobe serve` running there, and is the port right?"),
         (_, Kind::TimedOut | Kind::Unreachable) => (CONNECT_TIMED_OUT, "Nobody answers there: a firewall, a wrong address, or a server that is down."),
         (_, Kind::NotHttp | Kind::TooLarge) => (NOT_OUR_SERVER, "What answers there is not a proxyprobe server."),
@@ -124,6 +128,11 @@ fn untrusted(failure: &Failure, asked: &Asked, sha256: &str) -> Finding {
         )
         .with("certificate_sha256", sha256)
         .with("served_sha256", served.as_str()),
+        None if matches!(failure.kind, Kind::CertificateInvalid(_)) => Finding::new(
+            CERTIFICATE_UNTRUSTED,
+            format!("{failure}. Use the name that the certificate is for, or mend the certificate."),
+        )
+        .with("certificate_sha256", sha256),
         None => Finding::new(
             CERTIFICATE_UNTRUSTED,
             format!("{failure}. If `proxyprobe serve --self-signed` printed this fingerprint, run again with --pin sha256:{sha256}; with a private authority, use --ca-file."),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::circumstances::Doubt;
-use crate::exchange::{Proof, Record};
+use crate::exchange::{Proof, Record, Witness};
 use crate::finding::seconds;
 use crate::timeline::{Event, What};
 use crate::transport::Transport;
@@ -12,16 +12,17 @@ const LATE_MS: u64 = 500;
 /// Events of one burst arrive within this share of the time in which they were sent.
 const BURST_SHARE: u64 = 4;
 /// How closely a delay must follow the gap to the next event to be "one event behind".
-const FOLLOWS_MS: u64 = 75;
+const FOLLOWS_MS: i64 = 75;
 
 /// Judges the plain stream; the hinted one says what mends it, the resumed one whether a reconnect loses anything.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let of = |kind| evidence.iter().find(|exchange| exchange.asked.kind == kind);
     let mut findings = of(Kind::Plain).map_or_else(Vec::new, |plain| stream(plain, around));
     let hinted_is_clean = of(Kind::Hinted).is_some_and(|hinted| stream(hinted, around).is_empty());
-    for finding in findings.iter_mut().filter(|finding| finding.blames()) {
+    let held = |f: &Finding| [BUFFERED_UNTIL_END, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD].contains(&f.code);
+    for finding in findings.iter_mut().filter(|finding| held(finding)) {
         if hinted_is_clean {
-            finding.summary.push_str(" With the header X-Accel-Buffering: no it streams.");
+            finding.summary.push_str(" With the headers X-Accel-Buffering: no and Cache-Control: no-cache, no-transform it streams.");
             *finding = finding.clone().with("mended_by", "X-Accel-Buffering: no; Cache-Control: no-cache, no-transform");
         }
     }
@@ -84,8 +85,9 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Option<Find
                     .with("status", head.status),
             );
         }
-        Some(_) if arrivals.is_empty() && record.proof != Proof::Valid && record.witness == crate::exchange::Witness::Empty => {
-            return Some(Finding::new(REFUSED, "Something in between answered the event stream; the server never saw the request."));
+        _ if arrivals.is_empty() && record.proof != Proof::Valid && record.witness == Witness::Empty => {
+            let what = if record.response.is_some() { "answered" } else { "kept" };
+            return Some(Finding::new(REFUSED, format!("Something in between {what} the request for the event stream; the server never saw it.")));
         }
         _ => {}
     }
@@ -142,10 +144,25 @@ fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstanc
     })
 }
 
-/// Whether each delay is the gap to the next event. The gaps alternate, so that a constant delay does not look like it.
+/// Whether each event arrives a constant time after the next one was sent, while its own delay varies: the gaps alternate, so
+/// that a constant delay does not look like it, and the clocks' difference drops out.
 fn follows_the_next(arrivals: &[Arrival]) -> bool {
-    let off: Vec<u64> = arrivals.windows(2).filter_map(|pair| Some(pair.first()?.at.abs_diff(pair.get(1)?.sent))).collect();
-    off.len() >= 4 && off.iter().filter(|off| **off <= FOLLOWS_MS).count() * 5 >= off.len() * 4
+    let pairs = || arrivals.iter().zip(arrivals.iter().skip(1));
+    let behind_next: Vec<i64> = pairs().map(|(event, next)| difference(event.at, next.sent)).collect();
+    let own_delay: Vec<i64> = pairs().map(|(event, _)| difference(event.at, event.sent)).collect();
+    behind_next.len() >= 4 && spread(&behind_next) <= FOLLOWS_MS && spread(&own_delay) > 2 * FOLLOWS_MS
+}
+
+fn difference(a: u64, b: u64) -> i64 {
+    i64::try_from(a).unwrap_or(i64::MAX).saturating_sub(i64::try_from(b).unwrap_or(i64::MAX))
+}
+
+/// The distance between all but the extremes: one lost segment must not hide the pattern.
+fn spread(values: &[i64]) -> i64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let inner = sorted.get(1..sorted.len().saturating_sub(1)).unwrap_or_default();
+    inner.last().zip(inner.first()).map_or(0, |(last, first)| last - first)
 }
 
 fn content(record: &Record, arrivals: &[Arrival]) -> Vec<Finding> {

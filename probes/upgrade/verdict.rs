@@ -12,7 +12,8 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let Some(record) = spelt(Token::Lower) else { return Vec::new() };
     let Some(finding) = handshake(record, around) else { return Vec::new() };
     let mixed_passes = spelt(Token::Mixed).is_some_and(|other| is_ours(other) && status(other) == Some(101));
-    let finding = if mixed_passes && finding.outcome == crate::finding::Outcome::Broken {
+    let by_the_token = finding.code == HEADER_STRIPPED || finding.code == REFUSED;
+    let finding = if mixed_passes && by_the_token {
         Finding::new(
             TOKEN_CASE_SENSITIVE,
             "The handshake passes with `Upgrade: WebSocket` and fails with `Upgrade: websocket`, which is what browsers send.",
@@ -99,18 +100,19 @@ fn unanswered(record: &Record, around: &Circumstances) -> Option<Finding> {
     if let Some(finding) = as_arrived(record) {
         return Some(finding);
     }
-    if let Some((_, failure)) = record.client.failed() {
-        return Some(match around.doubt(record, last(record)) {
-            Some(doubt) => inconclusive(doubt),
-            None => Finding::new(REFUSED, format!("What came back to the handshake is no answer of HTTP: {failure}.")),
-        });
-    }
-    Some(match (around.doubt(record, last(record)), record.witness.notes()) {
-        (Some(doubt), _) => inconclusive(doubt),
-        (None, None) => Finding::new(NO_ANSWER, format!("The handshake was sent and {how}; the server never saw it.")),
-        (None, Some(_)) => {
-            Finding::new(LOST_101, format!("The server answered the handshake with 101, but here {how}."))
+    let garbage = record.client.failed().map(|(_, failure)| failure);
+    Some(match (around.doubt(record, last(record)), record.witness.notes(), garbage) {
+        (Some(doubt), ..) => inconclusive(doubt),
+        (None, None, Some(failure)) => {
+            Finding::new(REFUSED, format!("Something in between answered the handshake with what is no HTTP: {failure}."))
         }
+        (None, None, None) => {
+            Finding::new(NO_ANSWER, format!("The handshake was sent and {how}; the server never saw it."))
+        }
+        (None, Some(_), Some(failure)) => {
+            Finding::new(LOST_101, format!("The server answered the handshake with 101, but what arrived is no HTTP: {failure}."))
+        }
+        (None, Some(_), None) => Finding::new(LOST_101, format!("The server answered the handshake with 101, but here {how}.")),
     })
 }
 

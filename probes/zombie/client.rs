@@ -23,6 +23,8 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let (mut echoes, mut ticks, mut greeted) = (0, 0, false);
     while !(greeted && echoes == messages && ticks == messages) {
         tokio::select! {
+            // What has arrived is heard before anything more is said: a failing write must not hide it.
+            biased;
             heard = talk.hear() => match heard {
                 Heard::Message(What::Greeting, _) => greeted = true,
                 Heard::Message(What::Echo, _) => echoes += 1,

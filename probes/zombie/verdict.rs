@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::circumstances::{Doubt, broken_off};
-use crate::exchange::Record;
+use crate::exchange::{Proof, Record, Witness};
 use crate::finding::seconds;
 use crate::timeline::{Event, What};
 use crate::transport::{Direction, Transport, Via};
@@ -13,31 +13,42 @@ const EARLY_MS: u64 = 2_000;
 
 /// Judges every conversation.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
-    evidence.iter().filter_map(|exchange| conversation(&exchange.record, around)).collect()
+    evidence.iter().filter_map(|exchange| conversation(exchange, around)).collect()
 }
 
-fn conversation(record: &Record, around: &Circumstances) -> Option<Finding> {
+fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
+    let record = &exchange.record;
     let opened = record.client.first(|e| *e == Event::Response(101))?;
     if let Some(doubt) = around.unfinished(record) {
         return Some(inconclusive(doubt));
+    }
+    // A 101 that the server never sent is the handshake's story.
+    if record.witness == Witness::Empty && record.proof != Proof::Valid {
+        return None;
     }
     let heard = |what| record.client.received(what);
     let (greeting, echoes, ticks) = (heard(What::Greeting), heard(What::Echo), heard(What::Tick));
     let sent = record.client.sent(What::Frame);
     let last = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    let ended_after = broken_off(&record.client).map(|(at, _)| at.saturating_sub(opened));
     let finding = if let Some(foreign) = foreign(record) {
         Finding::new(FOREIGN_BYTES, format!("Bytes that the server never sent arrived on the WebSocket: {foreign}."))
             .with("excerpt", foreign)
-    } else if !sent.is_empty() && sent.iter().all(|number| echoes.contains(number)) {
-        if !greeting.is_empty() {
+    } else if let Some(after) = ended_after.filter(|after| *after <= EARLY_MS) {
+        let summary = format!("The WebSocket opened and was ended {} later; the server did not end it.", seconds(after));
+        Finding::new(CLOSED_EARLY, summary).with("after_ms", after)
+    } else if sent.len() == exchange.asked.messages as usize && sent.iter().all(|number| echoes.contains(number)) {
+        if !greeting.is_empty() && ticks.len() == exchange.asked.messages as usize {
             return None;
+        }
+        if !greeting.is_empty() {
+            return Some(inconclusive(around.doubt(record, last).unwrap_or(Doubt::Unclear)));
         }
         Finding::new(GREETING_LOST, "The server's first message after the 101 was lost; everything later passed.")
             .towards(Direction::ToClient)
-    } else if let Some((at, _)) = broken_off(&record.client).filter(|(at, _)| at - opened <= EARLY_MS) {
-        let after = at - opened;
-        Finding::new(CLOSED_EARLY, format!("The WebSocket opened and was ended {} later; the server did not end it.", seconds(after)))
-            .with("after_ms", after)
+    } else if ended_after.is_some() && !echoes.is_empty() {
+        // It carried messages and was ended when it was older: that is a matter of its lifetime, which has a probe of its own.
+        return None;
     } else {
         let got_anything = !(greeting.is_empty() && echoes.is_empty() && ticks.is_empty());
         return Some(silence(record, around, got_anything, &sent, last));

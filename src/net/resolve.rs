@@ -53,7 +53,7 @@ impl Pinned {
             None => self
                 .look_up(host, port)
                 .await
-                .map_err(|error| fail(Operation::Resolve, Kind::NameNotFound, &error.to_string(), host))?,
+                .map_err(|error| fail(name_of(operation), Kind::NameNotFound, &error.to_string(), host))?,
         };
         if candidates.is_empty() {
             let detail = match self.family {
@@ -61,7 +61,7 @@ impl Pinned {
                 Family::V6 => "it has no IPv6 address",
                 Family::Any => "",
             };
-            return Err(fail(Operation::Resolve, Kind::NameNotFound, detail, host));
+            return Err(fail(name_of(operation), Kind::NameNotFound, detail, host));
         }
         let mut last = None;
         for address in candidates {
@@ -95,4 +95,9 @@ impl Pinned {
         }
         Ok(self.network.resolve(host, port).await?.into_iter().filter(allowed).collect())
     }
+}
+
+/// A proxy's name that has no address is the proxy's trouble, not the server's.
+fn name_of(operation: Operation) -> Operation {
+    if operation == Operation::ConnectProxy { operation } else { Operation::Resolve }
 }

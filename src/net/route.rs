@@ -95,6 +95,11 @@ impl Route {
         &self.options.proxies
     }
 
+    /// The names of the headers that the user added.
+    pub fn own_headers(&self) -> Vec<String> {
+        self.options.headers.keys().map(|name| name.as_str().to_owned()).collect()
+    }
+
     /// This machine's address towards the server or its proxy, once something was dialled.
     pub async fn local_address(&self, leg: Leg) -> Option<IpAddr> {
         let target = self.target();

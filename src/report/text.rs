@@ -135,13 +135,20 @@ fn findings(report: &Report, page: &mut Page) {
         return;
     }
     page.heading("Findings");
+    let mut advised = Vec::new();
     for finding in &report.judgement.findings {
         one(finding, page);
+        if finding.caused_by.is_none() && !advised.contains(&finding.code.id) {
+            advised.push(finding.code.id);
+            advice(finding, page);
+        }
     }
 }
 
 fn one(finding: &Finding, page: &mut Page) {
     let leg = finding.leg.map_or(String::new(), |leg| format!(", {leg} leg"));
+    let named = Transport::ALL.into_iter().find(|transport| finding.word("transport") == Some(transport.as_str()));
+    let transport = named.map_or(String::new(), |transport| format!(", {}", transport.title()));
     let aside = if finding.decisive { "" } else { ", does not decide" };
     let word = match finding.outcome {
         Outcome::Works => "works",
@@ -151,22 +158,32 @@ fn one(finding: &Finding, page: &mut Page) {
         Outcome::Note => "note",
     };
     let code = page.paint(finding.code.id, Style::new().bold());
-    page.line(&format!("- {code} ({word}{leg}{aside})"));
+    page.line(&format!("- {code} ({word}{transport}{leg}{aside})"));
     page.paragraph("  ", &finding.summary);
     if let Some(cause) = finding.caused_by {
         page.paragraph("  ", &format!("A consequence of {}.", cause.id));
         return;
     }
-    let numbers: Vec<String> = finding.measured.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    let numbers: Vec<String> = finding
+        .measured
+        .iter()
+        .filter(|(name, _)| *name != "transport")
+        .map(|(name, value)| format!("{name}={}", plain(value)))
+        .collect();
     if !numbers.is_empty() {
         page.paragraph("  Measured: ", &numbers.join(", "));
     }
-    if finding.blames() || finding.outcome == Outcome::Inconclusive {
-        for (label, heading) in [("  Developers: ", "For developers"), ("  Network team: ", "For the network team")] {
-            let text = finding.code.section(heading);
-            if !text.is_empty() {
-                page.paragraph(label, &text);
-            }
+}
+
+/// What to do about it, once for each code.
+fn advice(finding: &Finding, page: &mut Page) {
+    if !(finding.blames() || finding.outcome == Outcome::Inconclusive) {
+        return;
+    }
+    for (label, heading) in [("  Developers: ", "For developers"), ("  Network team: ", "For the network team")] {
+        let text = finding.code.section(heading);
+        if !text.is_empty() {
+            page.paragraph(label, &text);
         }
     }
 }

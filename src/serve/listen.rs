@@ -1,16 +1,15 @@
 //! Listening sockets, and what keeps a server's accept loop alive.
 
-use super::Server;
+use super::{Server, lag};
 use crate::net::adopt;
 use proxyprobe_probes::transport::Leg;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// A server that accepts connections until it is dropped or shut down.
 pub struct Listening {
@@ -39,7 +38,7 @@ pub async fn listen(server: &Server, http: Option<SocketAddr>, https: Option<Soc
         }
         tokio::spawn(accept(server.clone(), listener, leg, slots.clone()));
     }
-    tokio::spawn(measure_lag(server.clone()));
+    tokio::spawn(lag::measure(server.clone()));
     Ok(bound)
 }
 
@@ -63,23 +62,5 @@ async fn accept(server: Server, listener: TcpListener, leg: Leg, slots: Arc<Sema
             // Out of descriptors, or a peer that has gone already: neither may end the loop.
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
-    }
-}
-
-/// How often this machine's timers are tested.
-const TICK: Duration = Duration::from_millis(50);
-
-/// Notes how late timers are, for a minute: clients ask, because times measured on a busy machine mean nothing.
-async fn measure_lag(server: Server) {
-    let stop = server.stopping();
-    let mut worst: Vec<(Instant, u64)> = Vec::new();
-    while !stop.is_cancelled() {
-        let before = Instant::now();
-        sleep(TICK).await;
-        let late = before.elapsed().saturating_sub(TICK);
-        let late = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-        worst.retain(|(at, lag)| at.elapsed() < Duration::from_secs(60) && *lag > late);
-        worst.push((before, late));
-        server.0.lag_ms.store(worst.first().map_or(0, |(_, lag)| *lag), Ordering::Relaxed);
     }
 }

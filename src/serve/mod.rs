@@ -1,6 +1,7 @@
 //! The paired server: the other witness.
 
 pub mod certificate;
+mod lag;
 pub mod limits;
 mod listen;
 mod routes;
@@ -18,7 +19,7 @@ use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
 use runs::Runs;
 use rustls::ServerConfig;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -49,7 +50,7 @@ struct Inner {
     front_headers: Vec<Untrusted>,
     limits: Limits,
     runs: Runs,
-    lag_ms: AtomicU64,
+    lag: Mutex<lag::Lag>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -63,7 +64,7 @@ impl Server {
             front_headers: options.front_headers,
             limits: options.limits,
             runs: Runs::new(options.entropy, options.limits),
-            lag_ms: AtomicU64::new(0),
+            lag: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))
@@ -78,10 +79,10 @@ impl Server {
     pub async fn serve(&self, io: Io, leg: Leg) {
         let stop = self.0.stop.clone();
         // Boxed: a TLS session is large, and most of a connection's life needs none of the handshake's state.
-        let io = match leg {
-            Leg::Http => io,
+        let (io, alpn) = match leg {
+            Leg::Http => (io, None),
             Leg::Https => match Box::pin(self.accept_tls(io)).await {
-                Some(io) => io,
+                Some(accepted) => accepted,
                 None => return,
             },
         };
@@ -99,14 +100,13 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams)
-            .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-            .enable_connect_protocol();
+            .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
         let service = {
             let (server, begun) = (self.clone(), begun.clone());
             hyper::service::service_fn(move |request| {
                 begun.store(true, Ordering::Relaxed);
-                let (server, observer) = (server.clone(), observer.clone());
-                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, observer, leg).await) }
+                let (server, observer, alpn) = (server.clone(), observer.clone(), alpn.clone());
+                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, observer, alpn).await) }
             })
         };
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
@@ -140,10 +140,12 @@ impl Server {
         self.0.stop.clone()
     }
 
-    async fn accept_tls(&self, io: Io) -> Option<Io> {
+    /// The TLS session, and the protocol that was negotiated by ALPN.
+    async fn accept_tls(&self, io: Io) -> Option<(Io, Option<Untrusted>)> {
         let (acceptor, _) = self.0.tls.as_ref()?;
         let below = io.observer();
         let stream = timeout(self.0.limits.head, acceptor.accept(io)).await.ok()?.ok()?;
-        Some(Io::over(stream, below))
+        let alpn = stream.get_ref().1.alpn_protocol().map(|name| Untrusted::from_bytes(name, 32));
+        Some((Io::over(stream, below), alpn))
     }
 }

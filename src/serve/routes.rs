@@ -10,20 +10,18 @@ use proxyprobe_probes::io::Observer;
 use proxyprobe_probes::io::http::{seen, version};
 use proxyprobe_probes::io::testify::{Call, Reply, full};
 use proxyprobe_probes::timeline::Event;
-use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, RunStart, WITNESS_ROUTE};
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 /// A nonce or a run's id is hex and no longer than this: 256 bits.
 const NAME_LENGTH: usize = 64;
 
-pub(super) async fn answer(server: &Server, request: Request<Incoming>, observer: Observer, leg: Leg) -> Reply {
+pub(super) async fn answer(server: &Server, request: Request<Incoming>, observer: Observer, alpn: Option<Untrusted>) -> Reply {
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let mut reply = match parts.as_slice() {
-        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, leg),
+        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, alpn),
         ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
             Some(run) => within(server, &run, nonce, route, request, observer).await,
             None => plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n"),
@@ -42,7 +40,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn start(server: &Server, request: &Request<Incoming>, nonce: &str, leg: Leg) -> Reply {
+fn start(server: &Server, request: &Request<Incoming>, nonce: &str, alpn: Option<Untrusted>) -> Reply {
     let Some(run) = server.0.runs.begin() else {
         return busy("This server has as many runs as it takes; try again in a minute.\n");
     };
@@ -52,7 +50,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, leg: Leg) ->
         run: run.prover.run().to_owned(),
         key: run.key.clone(),
         request: recorded(request),
-        alpn: (leg == Leg::Https).then(|| Untrusted::new(version(request.version()))),
+        alpn,
         certificate_sha256: server.0.tls.as_ref().map(|(_, sha256)| sha256.clone()),
         legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
         front_headers: server.0.front_headers.clone(),
@@ -64,11 +62,20 @@ async fn within(server: &Server, run: &Run, nonce: &str, route: &str, request: R
     if route == WITNESS_ROUTE {
         let query = request.uri().query().unwrap_or_default();
         let from = query.strip_prefix("page=").and_then(|page| page.parse().ok()).unwrap_or(0);
-        return proven(run, nonce, route, &run.page(from, server.0.lag_ms.load(Ordering::Relaxed)));
+        let lag = server.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(run.began);
+        return proven(run, nonce, route, &run.page(from, lag));
     }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
     let Some(pen) = run.note(nonce, recorded(&request)) else {
-        return busy("This run has used up the connections that a server writes down.\n");
+        // Ours, and said to be: no middlebox is blamed for it.
+        let mut reply = busy(&format!(
+            "{}\nThis run has used up the connections that a server writes down.\n",
+            run.prover.token(nonce, route)
+        ));
+        if let Ok(proof) = HeaderValue::from_str(&run.prover.token(nonce, route)) {
+            reply.headers_mut().insert(PROOF_HEADER, proof);
+        }
+        return reply;
     };
     pen.note(Event::Request);
     let call = Call {
@@ -85,20 +92,13 @@ async fn within(server: &Server, run: &Run, nonce: &str, route: &str, request: R
     probe.testify(call).await
 }
 
-/// The head of a request as it is written down: secrets that somebody's browser or proxy added stay out of it.
+/// The head of a request as it is written down.
 fn recorded(request: &Request<Incoming>) -> RequestHead {
-    let hidden = ["authorization", "proxy-authorization", "cookie"];
-    let mut headers = seen(request.headers());
-    for (name, value) in &mut headers {
-        if hidden.contains(&name.as_str()) {
-            *value = Untrusted::new("(not recorded)");
-        }
-    }
     RequestHead {
         method: Untrusted::new(request.method().as_str()),
         target: Untrusted::new(&request.uri().to_string()),
         version: version(request.version()).to_owned(),
-        headers,
+        headers: seen(request.headers()),
     }
 }
 

@@ -25,7 +25,8 @@ pub(super) struct Run {
     pub(super) key: String,
     /// Time since it began.
     pub(super) clock: Clock,
-    began: Instant,
+    /// When it began.
+    pub(super) began: Instant,
     limits: Limits,
     notes: Mutex<Notes>,
 }

@@ -1,0 +1,47 @@
+//! The accused: middleboxes that misbehave on purpose, one a file.
+//!
+//! Nothing here knows a probe, the network or a report: a middlebox gets the two streams of one connection and carries bytes
+//! between them, badly.
+
+pub mod head;
+pub mod relay;
+
+mod alter_101;
+mod answer;
+mod cache;
+mod cap_lifetime;
+mod close_after_101;
+mod end_when_idle;
+mod events;
+mod forge_101;
+mod forget_when_idle;
+mod gateway_timeout;
+mod limit_connections;
+mod rewrite_request;
+mod swallow_101;
+mod swallow_after_101;
+mod write_page_after_101;
+
+pub use alter_101::Alter101;
+pub use answer::{Answer, Which};
+pub use cache::Cache;
+pub use cap_lifetime::CapLifetime;
+pub use close_after_101::CloseAfter101;
+pub use end_when_idle::{EndWhenIdle, Tells};
+pub use events::{DelayEvents, EditEvents, HoldStream, WithholdHead};
+pub use forge_101::Forge101;
+pub use forget_when_idle::ForgetWhenIdle;
+pub use gateway_timeout::GatewayTimeout;
+pub use limit_connections::LimitConnections;
+pub use rewrite_request::RewriteRequest;
+pub use swallow_101::Swallow101;
+pub use swallow_after_101::SwallowAfter101;
+pub use write_page_after_101::WritePageAfter101;
+
+use proxyprobe_probes::io::{BoxFuture, Io};
+
+/// Something that carries one connection at a time between a client and the server behind it.
+pub trait Middlebox: Send + Sync {
+    /// Carries one connection to its end.
+    fn carry(&self, client: Io, server: Io) -> BoxFuture<'static, ()>;
+}

@@ -31,7 +31,7 @@ const TABLE: &[Row] = &[
     // What does not open cannot be silent, die young or live long.
     Row {
         cause: |f| f.code.probe() == "upgrade" && f.blames() && f.code != upgrade::ALTERED,
-        consequence: |f| f.code.probe() != "upgrade" && about_websockets(f),
+        consequence: |f| matches!(f.code.probe(), "zombie" | "idle" | "lifetime") && about_websockets(f),
         together: |_, _| true,
     },
     // A zombie is not idle: it is dead.
@@ -77,7 +77,12 @@ pub fn arrange(mut findings: Vec<Finding>) -> Vec<Finding> {
     for finding in &mut findings {
         finding.caused_by = TABLE.iter().find_map(|row| {
             let causes = |cause: &&Finding| {
-                cause.leg == finding.leg && (row.cause)(cause) && (row.consequence)(finding) && (row.together)(cause, finding)
+                // What does not decide cannot excuse what does.
+                cause.leg == finding.leg
+                    && (cause.decisive || !finding.decisive)
+                    && (row.cause)(cause)
+                    && (row.consequence)(finding)
+                    && (row.together)(cause, finding)
             };
             all.iter().find(causes).map(|cause| cause.code)
         });
@@ -131,6 +136,25 @@ mod tests {
             let elsewhere = Finding { leg: Some(Leg::Https), ..cause };
             assert_eq!(cause_of(code, vec![consequence, elsewhere]), None);
         }
+    }
+
+    #[test]
+    fn no_two_findings_explain_each_other() {
+        let codes = || crate::ProbeId::ALL.iter().flat_map(|probe| probe.codes().iter().copied());
+        for transport in Transport::ALL.map(Some).into_iter().chain([None]) {
+            for (a, b) in codes().flat_map(|a| codes().map(move |b| (a, b))) {
+                let measured = |code| finding(code, transport).with("age_ms", 5_000).with("after_ms", 5_000);
+                let both = vec![measured(a), measured(b)];
+                assert!(cause_of(a, both.clone()).is_none() || cause_of(b, both).is_none(), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_decide_excuses_nothing_that_does() {
+        let ws = Some(Transport::WebSocket);
+        let aside = finding(upgrade::HEADER_STRIPPED, ws).not_decisive();
+        assert_eq!(cause_of(zombie::CLOSED_EARLY, vec![aside, finding(zombie::CLOSED_EARLY, ws)]), None);
     }
 
     #[test]

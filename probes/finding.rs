@@ -183,5 +183,25 @@ impl Finding {
 
 /// Milliseconds as a person says them: `5.0 s`, `320 ms`.
 pub fn seconds(ms: u64) -> String {
-    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+    let tenths = (ms + 50) / 100;
+    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_to_the_nearest_tenth() {
+        assert_eq!([320, 999, 1000, 4949, 4993, 65_050].map(seconds), ["320 ms", "999 ms", "1.0 s", "4.9 s", "5.0 s", "65.1 s"]);
+    }
+
+    #[test]
+    fn a_section_of_a_page_is_found_by_its_heading() {
+        let code = Code::new("a.b", Outcome::Note, "# a.b\n\n## One\n\nfirst\nline\n\n## Two\n\nsecond\n");
+        assert_eq!(
+            (code.section("One").as_str(), code.section("Two").as_str(), code.section("Three").as_str()),
+            ("first line", "second", "")
+        );
+    }
 }

@@ -136,7 +136,7 @@ const RULES: &[Rule] = &[
         id: "websocket-needed",
         when: |s| s.needs_websocket() && s.usable(Transport::WebSocket),
         transport: Some(Transport::WebSocket),
-        sentence: "Use WebSockets: the client sends much or at once through the same channel, and they work here.",
+        sentence: "Use WebSockets: the client sends much or at once through the same channel.",
     },
     Rule {
         id: "websocket-needed-sse-instead",
@@ -172,7 +172,7 @@ const RULES: &[Rule] = &[
         id: "sse",
         when: |s| s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
         transport: Some(Transport::Sse),
-        sentence: "Use Server-Sent Events: the client mostly listens, and they work here.",
+        sentence: "Use Server-Sent Events: the client mostly listens.",
     },
     Rule {
         id: "behind-proxies-long-polling",
@@ -204,14 +204,18 @@ const RULES: &[Rule] = &[
 pub fn recommend(situation: &Situation) -> Recommendation {
     // The last rule always holds.
     let rule = RULES.iter().find(|rule| (rule.when)(situation)).unwrap_or(&NOTHING);
-    let mut because: Vec<&'static str> = Vec::new();
-    for finding in situation.findings.iter().filter(|finding| finding.blames()) {
-        if !because.contains(&finding.code.id) {
-            because.push(finding.code.id);
+    let codes = |wanted: &dyn Fn(&Finding) -> bool| {
+        let mut codes: Vec<&'static str> = Vec::new();
+        for finding in situation.findings.iter().filter(|finding| wanted(finding)) {
+            if !codes.contains(&finding.code.id) {
+                codes.push(finding.code.id);
+            }
         }
-    }
+        codes
+    };
+    let mut because = codes(&Finding::blames);
     if because.is_empty() && rule.transport.is_none() {
-        because.extend(situation.findings.iter().filter(|f| f.outcome == Outcome::Inconclusive).map(|f| f.code.id));
+        because = codes(&|finding| finding.outcome == Outcome::Inconclusive);
     }
     let mut asks: Vec<String> = Vec::new();
     for finding in situation.findings.iter().filter(|finding| finding.blames()) {
@@ -224,7 +228,7 @@ pub fn recommend(situation: &Situation) -> Recommendation {
     Recommendation {
         rule: rule.id,
         transport: rule.transport.map_or("none", Transport::as_str),
-        sentence: rule.sentence.to_owned(),
+        sentence: sentence(rule, situation),
         because,
         walk: walk(situation),
         heartbeat_seconds: heartbeat(situation, rule.transport),
@@ -233,6 +237,15 @@ pub fn recommend(situation: &Situation) -> Recommendation {
         scope: (rule.transport == Some(Transport::WebSocket) && situation.enterprise())
             .then_some("Only for the features that need both directions; everything else by Server-Sent Events."),
         asks_for_network_team: asks,
+    }
+}
+
+/// The rule's sentence, and how well the transport works here.
+fn sentence(rule: &Rule, situation: &Situation) -> String {
+    match rule.transport.map(|transport| situation.verdict(transport)) {
+        Some(Verdict::Works) => format!("{} This works here.", rule.sentence),
+        Some(Verdict::Degraded) => format!("{} This works here, within the limits that were found.", rule.sentence),
+        _ => rule.sentence.to_owned(),
     }
 }
 

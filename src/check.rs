@@ -114,7 +114,8 @@ impl Run {
             step: Step::Start,
             leg,
             host: Untrusted::new(&run.route.target().host),
-            through_proxy: run.route.proxies().of(leg).is_some(),
+            peer: Untrusted::new(&run.route.peer(leg)),
+            proxy: run.route.proxies().of(leg).map(|proxy| Untrusted::new(&proxy.address())),
             served_certificate: served.map(|sha256| Untrusted::new(sha256)),
             body: None,
             proven_elsewhere,
@@ -176,7 +177,7 @@ impl Run {
                 reach::hello(&scene, &asked, sheet).await;
                 reached = sheet.exchanges().iter().any(|exchange| exchange.record.proof == Proof::Valid);
             }
-            if reached && leg == Leg::Http && asked.through_proxy {
+            if reached && leg == Leg::Http && asked.proxy.is_some() {
                 reach::tunnel(&scene, &asked, sheet).await;
                 let refused = |e: &Exchange<ReachAsked>| e.asked.step == Step::Tunnel && e.record.client.failed().is_some();
                 scene.without_tunnel = sheet.exchanges().iter().any(refused);

@@ -1,5 +1,4 @@
 //! Parses, runs, prints.
-#![expect(clippy::print_stderr, reason = "only main prints")]
 
 use clap::Parser;
 use proxyprobe::cli::{Cli, Environment};
@@ -17,15 +16,11 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let terminal = commands::Terminal {
-        stdout: std::io::stdout().is_terminal(),
-        stderr: std::io::stderr().is_terminal(),
-        say: |line| eprintln!("{line}"),
-    };
+    let terminal = commands::Terminal { stdout: std::io::stdout().is_terminal(), stderr: std::io::stderr().is_terminal(), say };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("proxyprobe: this system gives no threads or timers: {error}");
+            say(&format!("proxyprobe: this system gives no threads or timers: {error}"));
             return ExitCode::from(proxyprobe::exit::INCONCLUSIVE);
         }
     };
@@ -36,4 +31,9 @@ fn main() -> ExitCode {
     // Conversations that are still under way are not waited for.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// Writes a line on stderr. A closed one must not end a server or a run.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

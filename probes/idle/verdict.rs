@@ -48,7 +48,16 @@ pub(super) fn began(record: &Record) -> bool {
     warmed(record).is_some()
 }
 
-/// When the silence began: the last time that anything passed before it.
+/// When the silence began in the middle of the path: a box starts its timer when the last byte before the silence comes to it,
+/// which is when the server sent it, however long the box then holds it back.
+fn silent_from(record: &Record, around: &Circumstances) -> Option<u64> {
+    let heard = warmed(record)?;
+    let last_words = |e: &Event| matches!(e, Event::Sent(What::Echo, 1) | Event::Sent(What::Comment, _));
+    let sent = record.witness.notes().and_then(|notes| notes.timeline.first(last_words));
+    Some(sent.map_or(heard, |sent| around.on_client_clock(sent).min(heard)))
+}
+
+/// When the last words before the silence arrived.
 fn warmed(record: &Record) -> Option<u64> {
     let warm = |e: &Event| matches!(e, Event::Received(What::Echo, 1, _) | Event::Received(What::Comment, ..));
     record.client.first(warm).filter(|_| record.proof == Proof::Valid)
@@ -99,7 +108,7 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     if let Some(doubt) = around.unfinished(record) {
         return Fate::Doubted(doubt);
     }
-    let Some(start) = warmed(record) else { return Fate::Unopened };
+    let Some(start) = silent_from(record, around) else { return Fate::Unopened };
     let spoken = |e: &Event| match (rung.asked.transport, rung.asked.first_speaker) {
         (Transport::Sse, _) => matches!(e, Event::Received(What::Event, 1, _)),
         (_, Speaker::Server) => matches!(e, Event::Received(What::Tick, 1, _)),
@@ -265,3 +274,6 @@ fn different_remotes(rungs: &[&Exchange<Asked>]) -> bool {
 fn inconclusive(doubt: Doubt) -> Finding {
     Finding::new(INCONCLUSIVE, format!("The idle limit could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,8 @@ fn explain(error: &hyper::Error, observer: &Observer, fail: impl Fn(Kind, &str) 
     let first = observer.first_bytes();
     match observer.ended() {
         _ if error.is_parse_too_large() => fail(Kind::TooLarge, "the head of the answer is larger than 64 KiB"),
-        _ if error.is_parse() => {
+        // A peer that speaks first speaks something else.
+        _ if error.is_parse() || !(first.is_empty() || first.starts_with(b"HTTP/")) => {
             let mut failure = fail(Kind::NotHttp, "");
             failure.detail = Untrusted::from_bytes(&first, 120);
             failure

@@ -87,12 +87,16 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
     let in_header = head.values(PROOF_HEADER).next().map(|text| scene.prover.examine(text, page.nonce(), route));
     let status = head.status;
     let accept = head.values("sec-websocket-accept").next().map(str::to_owned);
+    let length = head.values("content-length").next().and_then(|length| length.trim().parse().ok()).unwrap_or(BODY_BYTES);
     page.response(head, in_header.unwrap_or_default());
     if status != 101 {
-        let _ = timeout_at(deadline, read_some(&mut io, &mut rest)).await;
-        let first_line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        page.proved(scene.prover.examine(&String::from_utf8_lossy(first_line), page.nonce(), route));
-        if in_header != Some(Proof::Valid) && !rest.is_empty() {
+        let _ = timeout_at(deadline, read_some(&mut io, &mut rest, length)).await;
+        // The first line, or the second where a proxy has cut the body into chunks.
+        let lines = rest.split(|byte| *byte == b'\n').take(2);
+        let mut proofs = lines.map(|line| scene.prover.examine(&String::from_utf8_lossy(line), page.nonce(), route));
+        let in_body = proofs.find(|proof| *proof != Proof::None).unwrap_or_default();
+        page.proved(in_body);
+        if in_header != Some(Proof::Valid) && in_body != Proof::Valid && !rest.is_empty() {
             page.pen.note(Event::Foreign(Untrusted::from_bytes(&rest, 300)));
         }
         page.pen.note(Event::Closed(Why::Done));
@@ -163,12 +167,10 @@ fn recorded(response: &httparse::Response<'_, '_>, bytes: &[u8]) -> ResponseHead
     }
 }
 
-async fn read_some(io: &mut Io, rest: &mut Vec<u8>) {
-    while rest.len() < BODY_BYTES {
-        // The first line is the proof; what is shown of a foreign page is no longer than this either.
-        if rest.contains(&b'\n') && rest.len() > 300 {
-            return;
-        }
+/// Reads a body of this length, or as much of it as is looked at.
+async fn read_some(io: &mut Io, rest: &mut Vec<u8>, length: usize) {
+    // A chunked body ends with an empty chunk (RFC 9112 section 7.1).
+    while rest.len() < length.min(BODY_BYTES) && !rest.ends_with(b"\r\n0\r\n\r\n") {
         if !matches!(io.read_buf(rest).await, Ok(size) if size > 0) {
             return;
         }

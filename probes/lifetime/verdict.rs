@@ -69,3 +69,6 @@ fn inconclusive(doubt: Doubt) -> Finding {
     Finding::new(INCONCLUSIVE, format!("How long a busy connection lives could not be judged: {}.", doubt.because()))
         .with("reason", doubt.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,3 +124,6 @@ fn abort(record: &Record, around: &Circumstances) -> Option<Finding> {
 fn inconclusive(doubt: Doubt) -> Finding {
     Finding::new(INCONCLUSIVE, format!("Held requests could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,8 +56,10 @@ pub struct Asked {
     pub leg: Leg,
     /// The server's name, to tell a redirect to itself from one to somebody else.
     pub host: Untrusted,
-    /// Whether this machine goes through a proxy there.
-    pub through_proxy: bool,
+    /// Its name and port, and the proxy on the way, as a person is told them.
+    pub peer: Untrusted,
+    /// The proxy on the way, as host and port.
+    pub proxy: Option<Untrusted>,
     /// The SHA-256 of the certificate that the server says it serves, when another leg could tell.
     pub served_certificate: Option<Untrusted>,
     /// The first words of the body of an answer that was not ours.

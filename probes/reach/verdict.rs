@@ -5,6 +5,9 @@ use crate::exchange::{Proof, Record};
 use crate::failure::{Failure, Kind, Operation};
 use crate::timeline::Event;
 
+/// How to give credentials.
+const CREDENTIALS: &str = "Give the user with --proxy-user, and the password in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
+
 /// Judges one leg: the last attempt speaks for it, and the tunnel for WebSockets alone.
 pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
     let (tunnels, attempts): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.step == Step::Tunnel);
@@ -35,15 +38,16 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
     };
     let status = head.status;
     let location = head.values("location").next().unwrap_or_default();
-    let through = if asked.through_proxy { " through the proxy" } else { "" };
     let finding = match status {
         407 => {
             let schemes: Vec<&str> = head.values("proxy-authenticate").collect();
-            Finding::new(PROXY_AUTH_REQUIRED, format!("The proxy asks for credentials ({}).", schemes.join(", "))).with("schemes", schemes)
+            let proxy = asked.proxy.as_ref().map_or("something in between", Untrusted::as_str);
+            Finding::new(PROXY_AUTH_REQUIRED, format!("The proxy {proxy} asks for credentials ({}). {CREDENTIALS}", schemes.join(", ")))
+                .with("schemes", schemes)
         }
         429 | 502..=504 => Finding::new(
             SERVER_UNAVAILABLE,
-            format!("{} is not available{through}: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.", server(asked)),
+            format!("{} is not available: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.", server(asked)),
         ),
         300..=399 if asked.leg == Leg::Http && host_of(location) == Some(("https", asked.host.as_str())) => {
             Finding::new(REDIRECTED_TO_HTTPS, "The cleartext leg redirects to TLS and was not tested.")
@@ -52,7 +56,7 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
             Some(why) => Finding::new(ANSWERED_BY_MIDDLEBOX, format!("Something in between answered in place of {}: {why}.", server(asked))),
             None => Finding::new(
                 NOT_OUR_SERVER,
-                format!("{} answered{through} with HTTP {status}, but it is not a proxyprobe server. Is the address right, and is `proxyprobe serve` running there?", server(asked)),
+                format!("{} answered with HTTP {status}, but it is not a proxyprobe server. Is the address right, and is `proxyprobe serve` running there?", server(asked)),
             ),
         },
     };
@@ -89,7 +93,7 @@ fn host_of(url: &str) -> Option<(&str, &str)> {
 fn failed(failure: &Failure, asked: &Asked) -> Finding {
     let server = server(asked);
     let (code, hint) = match (&failure.operation, &failure.kind) {
-        (_, Kind::CredentialsRequired(_)) => (PROXY_AUTH_REQUIRED, "Give the user with --proxy-user and the password when asked for it."),
+        (_, Kind::CredentialsRequired(_)) => (PROXY_AUTH_REQUIRED, CREDENTIALS),
         (Operation::ConnectProxy, _) => (PROXY_UNREACHABLE, "Is the proxy's address right? --no-proxy goes without it."),
         (Operation::Resolve, _) => (DNS_FAILED, "Is the name right? Where only the proxy resolves names, give the proxy with --proxy."),
         (Operation::Tunnel, Kind::Status(502..=504)) => {
@@ -142,5 +146,8 @@ fn untrusted(failure: &Failure, asked: &Asked, sha256: &str) -> Finding {
 }
 
 fn server(asked: &Asked) -> String {
-    asked.host.to_string()
+    asked.peer.to_string()
 }
+
+#[cfg(test)]
+mod tests;

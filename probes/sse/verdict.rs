@@ -211,3 +211,6 @@ fn median(values: &[u64]) -> u64 {
 fn inconclusive(doubt: Doubt) -> Finding {
     Finding::new(INCONCLUSIVE, format!("The event stream could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,3 +184,6 @@ fn inconclusive(doubt: Doubt) -> Finding {
     Finding::new(INCONCLUSIVE, format!("The WebSocket handshake could not be judged: {}.", doubt.because()))
         .with("reason", doubt.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,6 @@ fn inconclusive(doubt: Doubt) -> Finding {
         .on(Transport::WebSocket)
         .with("reason", doubt.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,16 @@ impl Route {
         &self.options.proxies
     }
 
+    /// The server on a leg, with its port and the proxy on the way, as a person is told them.
+    pub fn peer(&self, leg: Leg) -> String {
+        let target = self.target();
+        let peer = target.port(leg).map_or(target.host.clone(), |port| target.authority(port));
+        match self.options.proxies.of(leg) {
+            Some(proxy) => format!("{peer} through the proxy {}", Proxy::address(proxy)),
+            None => peer,
+        }
+    }
+
     /// The names of the headers that the user added.
     pub fn own_headers(&self) -> Vec<String> {
         self.options.headers.keys().map(|name| name.as_str().to_owned()).collect()
@@ -164,13 +174,7 @@ impl Route {
     }
 
     fn failure(&self, leg: Leg, operation: Operation, kind: Kind, detail: &str) -> Failure {
-        let target = self.target();
-        let peer = target.port(leg).map_or(target.host.clone(), |port| target.authority(port));
-        let peer = match self.options.proxies.of(leg) {
-            Some(proxy) => format!("{peer} through the proxy {}", Proxy::address(proxy)),
-            None => peer,
-        };
-        Failure { operation, kind, peer: Untrusted::new(&peer), detail: Untrusted::new(detail) }
+        Failure { operation, kind, peer: Untrusted::new(&self.peer(leg)), detail: Untrusted::new(detail) }
     }
 }
 

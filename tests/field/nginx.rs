@@ -1,0 +1,67 @@
+//! nginx as a reverse proxy, with nothing but `proxy_pass`.
+
+use crate::harness::{Dir, Process, Serve, check, free_port, installed};
+use std::process::Command;
+
+#[test]
+fn a_plain_nginx_strips_the_upgrade_and_buffers_the_stream() {
+    let Some(program) = installed("nginx") else { return };
+    let port = free_port();
+    let server = Serve::start(&["--public-http", &port.to_string()]);
+    let dir = Dir::new();
+    let at = dir.path().display();
+    let config = format!(
+        "daemon off;
+master_process off;
+pid {at}/pid;
+error_log {at}/error.log;
+events {{}}
+http {{
+  access_log {at}/access.log;
+  client_body_temp_path {at}/body;
+  proxy_temp_path {at}/proxy;
+  fastcgi_temp_path {at}/fastcgi;
+  uwsgi_temp_path {at}/uwsgi;
+  scgi_temp_path {at}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://127.0.0.1:{}; }}
+  }}
+}}
+",
+        server.http
+    );
+    let config = dir.write("nginx.conf", &config);
+    let mut command = Command::new(program);
+    command.arg("-e").arg(dir.path().join("error.log")).arg("-c").arg(config).arg("-p").arg(dir.path());
+    let nginx = Process::start("nginx", command, dir).listening(port);
+    let url = format!("http://127.0.0.1:{port}");
+    let checked = check("nginx", &[&url, "--pin", &server.pin, "--idle", "5"]);
+    checked.expect(1, "broken");
+    assert_eq!(
+        checked.blamed("http"),
+        ["sse.buffered-until-end", "upgrade.header-stripped"],
+        "{}\n{}",
+        checked.summary(),
+        nginx.log()
+    );
+    let stripped = checked.finding("http", "upgrade.header-stripped");
+    assert_eq!(stripped["measured"]["http_version_seen"], "1.0");
+    assert_eq!(stripped["measured"]["via"], "direct");
+    let buffered = checked.finding("http", "sse.buffered-until-end");
+    assert!(buffered["measured"]["mended_by"].as_str().unwrap().contains("X-Accel-Buffering"), "{buffered}");
+    let transports = &checked.report["transports"];
+    assert_eq!(transports["websocket"]["verdict"], "broken");
+    assert_eq!(transports["sse"]["verdict"], "broken");
+    assert_eq!(transports["long-polling"]["verdict"], "works", "{}", checked.summary());
+    for transport in ["websocket", "sse", "long-polling"] {
+        assert_eq!(transports[transport]["per_leg"]["https"], "works", "{}", checked.summary());
+    }
+    let recommendation = &checked.report["recommendation"];
+    assert_eq!(recommendation["transport"], "sse", "{recommendation}");
+    let holds = |name: &str, text: &str| {
+        recommendation[name].as_array().unwrap().iter().any(|entry| entry.as_str().unwrap().contains(text))
+    };
+    assert!(holds("because", "upgrade.header-stripped"), "{recommendation}");
+    assert!(holds("headers", "X-Accel-Buffering"), "{recommendation}");
+}

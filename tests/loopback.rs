@@ -1,0 +1,20 @@
+//! The real binary on real sockets: exit codes, signals, TLS, bad input, hostile peers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, and talks to what it started"
+)]
+
+#[path = "loopback/commands.rs"]
+mod commands;
+#[path = "loopback/hostile.rs"]
+mod hostile;
+#[path = "loopback/program.rs"]
+mod program;
+#[path = "loopback/reaching.rs"]
+mod reaching;
+#[path = "loopback/secrets.rs"]
+mod secrets;
+#[path = "loopback/signals.rs"]
+mod signals;

@@ -1,0 +1,112 @@
+//! Flags, formats and exit codes.
+
+use crate::program::{Serve, check, program, run};
+use std::process::Stdio;
+
+#[test]
+fn without_a_url_everything_works_and_the_report_says_that_no_network_was_tested() {
+    let ran = check(&[]);
+    let report = ran.json();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(report["target"]["embedded"], true);
+    assert_eq!(report["verdict"], "works");
+    for transport in ["websocket", "sse", "long-polling"] {
+        for leg in ["http", "https"] {
+            assert_eq!(report["transports"][transport]["per_leg"][leg], "works", "{transport} {leg}");
+        }
+    }
+    assert_eq!(report["findings"].as_array().unwrap().len(), 0, "{}", report["findings"]);
+    let text = run(&["check", "--quick"]).stdout;
+    assert!(text.starts_with("Verdict: works"), "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("No network was tested"), "{text}");
+    assert!(words.contains("Silences of 30 s were not tested"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn both_legs_of_a_real_server_work_with_its_pin() {
+    let serve = Serve::start();
+    for url in [&serve.http, &serve.https] {
+        let ran = check(&["--pin", &serve.pin, url]);
+        assert_eq!((ran.code, ran.codes()), (0, Vec::new()), "{url}");
+    }
+}
+
+#[test]
+fn one_probe_alone_judges_its_transport_alone() {
+    let serve = Serve::start();
+    let report = check(&["--only", "sse", &serve.http]).json();
+    assert_eq!(report["transports"]["sse"]["verdict"], "works");
+    assert_eq!(report["transports"]["websocket"]["verdict"], "not-tested");
+}
+
+#[test]
+fn a_saved_report_is_judged_again_with_the_same_code() {
+    let folder = std::env::temp_dir().join(format!("proxyprobe-saved-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (json, text) = (folder.join("report.json"), folder.join("report.txt"));
+    let (save_json, save_text) = (format!("json={}", json.display()), format!("text={}", text.display()));
+    let ran = run(&["check", "--quick", "--save", &save_json, "--save", &save_text]);
+    assert_eq!(std::fs::read_to_string(&text).unwrap(), ran.stdout);
+    let again = run(&["judge", json.to_str().unwrap()]);
+    assert_eq!((again.code, again.stdout), (ran.code, ran.stdout));
+    std::fs::write(&json, "{\"schema\": 99}").unwrap();
+    let newer = run(&["judge", json.to_str().unwrap()]);
+    assert_eq!(newer.code, 2);
+    assert!(newer.stderr.contains("schema 99"), "{}", newer.stderr);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn every_code_is_explained_and_an_unknown_one_lists_them() {
+    let page = run(&["explain", "upgrade.header-stripped"]);
+    assert_eq!(page.code, 0);
+    assert!(page.stdout.contains("## For the network team"), "{}", page.stdout);
+    let unknown = run(&["explain", "nonsense"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("idle.dropped-silently"), "{}", unknown.stderr);
+}
+
+#[test]
+fn mistakes_are_told_in_one_line_with_code_2() {
+    for (arguments, part) in [
+        (vec!["check", "ftp://x"], "only http:// and https://"),
+        (vec!["check", "https://"], "no address of a server"),
+        (vec!["check", "http://x:99999"], "invalid port"),
+        (vec!["check", "--proxy", "http://:1", "http://x"], "names no host"),
+        (vec!["check", "--proxy", "socks5://p:1", "http://x"], "http://host:port"),
+        (vec!["check", "--pin", "sha256:00", "https://x"], "64 hex digits"),
+        (vec!["check", "--resolve", "x", "https://x"], "HOST:PORT:ADDR"),
+        (vec!["check", "--header", "no colon", "https://x"], "Name: value"),
+        (vec!["check", "--only", "nothing", "https://x"], "there is no probe"),
+        (vec!["check", "--leg", "http", "https://x"], "the one that decides"),
+        (vec!["check", "--save", "pdf=x", "https://x"], "text=FILE or json=FILE"),
+        (vec!["check", "--ca-file", "/nonexistent", "https://x"], "cannot be read"),
+        (vec!["check", "--proxy-user", "u", "--proxy", "http://p:1", "http://x"], "needs a password"),
+        (vec!["serve", "--no-http"], "nothing to listen on"),
+        (vec!["judge", "/nonexistent"], "cannot be read"),
+    ] {
+        let ran = run(&arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(part), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_closed_stdout_is_quiet_and_keeps_the_code() {
+    let mut child = program(&["check", "--quick", "--quiet"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_full_disk_or_a_bad_path_for_a_saved_report_loses_no_report() {
+    let ran = run(&["check", "--quick", "--save", "json=/nonexistent/report.json"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.starts_with("Verdict: works"));
+    assert!(ran.stderr.contains("could not be written"), "{}", ran.stderr);
+}

@@ -21,6 +21,40 @@ pub enum Outcome {
     Note,
 }
 
+/// How good something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// All that was tested works.
+    Works,
+    /// It works, at a price or within limits.
+    Degraded,
+    /// It does not work.
+    Broken,
+    /// It could not be judged.
+    Inconclusive,
+    /// It was not tested.
+    NotTested,
+}
+
+impl Verdict {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Works => "works",
+            Verdict::Degraded => "degraded",
+            Verdict::Broken => "broken",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::NotTested => "not-tested",
+        }
+    }
+
+    /// Whether an application can be built on it.
+    pub fn is_usable(self) -> bool {
+        matches!(self, Verdict::Works | Verdict::Degraded)
+    }
+}
+
 /// A stable name for one thing that a path can do, with its outcome and its page.
 ///
 /// Codes are never reused and never renamed.

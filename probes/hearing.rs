@@ -3,14 +3,13 @@
 use crate::causes;
 use crate::circumstances::{Circumstances, refused_at_the_door};
 use crate::exchange::{Record, ServerNotes, Witness};
-use crate::finding::{Code, Finding, Outcome};
+use crate::finding::{Code, Finding, Outcome, Verdict};
 use crate::plan::Plan;
 use crate::reach;
 use crate::recommend::{Answers, Recommendation, Situation, recommend};
 use crate::timeline::Event;
 use crate::transport::{Leg, Transport};
 use crate::{Evidence, ProbeId};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Everything that was recorded in a run.
@@ -50,40 +49,6 @@ pub struct TransportVerdict {
     pub verdict: Verdict,
     /// The findings that made it.
     pub because: Vec<Code>,
-}
-
-/// How good something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// All that was tested works.
-    Works,
-    /// It works, at a price or within limits.
-    Degraded,
-    /// It does not work.
-    Broken,
-    /// It could not be judged.
-    Inconclusive,
-    /// It was not tested.
-    NotTested,
-}
-
-impl Verdict {
-    /// The name in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Works => "works",
-            Verdict::Degraded => "degraded",
-            Verdict::Broken => "broken",
-            Verdict::Inconclusive => "inconclusive",
-            Verdict::NotTested => "not-tested",
-        }
-    }
-
-    /// Whether an application can be built on it.
-    pub fn is_usable(self) -> bool {
-        matches!(self, Verdict::Works | Verdict::Degraded)
-    }
 }
 
 /// What the server said of the run, as far as it could be read.

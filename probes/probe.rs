@@ -32,7 +32,7 @@ pub trait Probe {
 macro_rules! halves {
     ($probe:ident) => {
         #[cfg(feature = "io")]
-        impl $crate::io::observe::Observe for $probe {
+        impl $crate::io::halves::Observe for $probe {
             const ROUTES: &'static [&'static str] = server::ROUTES;
 
             fn observe(
@@ -138,7 +138,8 @@ macro_rules! probes {
 
         #[cfg(feature = "io")]
         const _: () = {
-            use $crate::io::observe::{Observe, Scene, Sheet, Observation};
+            use $crate::io::halves::Observe;
+            use $crate::io::observe::{Scene, Sheet, Observation};
             use $crate::io::testify::{Call, Reply};
 
             impl ProbeId {

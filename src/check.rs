@@ -9,8 +9,9 @@ use proxyprobe_probes::circumstances::{Circumstances, WitnessRead};
 use proxyprobe_probes::exchange::{Exchange, Proof};
 use proxyprobe_probes::hearing::{Hearing, Testimony};
 use proxyprobe_probes::io::Dial;
-use proxyprobe_probes::io::http::HIDDEN;
-use proxyprobe_probes::io::observe::{Clock, Entropy, Scene, Sheet};
+use proxyprobe_probes::io::heads::HIDDEN;
+use proxyprobe_probes::io::observe::{Scene, Sheet};
+use proxyprobe_probes::io::pen::{Clock, Entropy};
 use proxyprobe_probes::io::proof::Prover;
 use proxyprobe_probes::plan::Plan;
 use proxyprobe_probes::reach::{Asked as ReachAsked, Step, client as reach};
@@ -91,7 +92,7 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
     let by_wall = u64::try_from(jiff::Timestamp::now().duration_since(wall).as_millis()).unwrap_or(0);
     run.circumstances.slept_ms = by_wall.saturating_sub(duration_ms);
     run.circumstances.client_lag_ms = lag.load(Ordering::Relaxed);
-    run.report(wall.to_string(), duration_ms)
+    run.report(wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), duration_ms)
 }
 
 /// A run under way.

@@ -1,6 +1,6 @@
 //! Exit codes. They are part of the contract.
 
-use proxyprobe_probes::hearing::Verdict;
+use proxyprobe_probes::finding::Verdict;
 
 /// All that was tested works.
 pub const WORKS: u8 = 0;

@@ -5,7 +5,8 @@ use proxyprobe_probes::exchange::Proof;
 use proxyprobe_probes::hearing::Testimony;
 use proxyprobe_probes::io::Purpose;
 use proxyprobe_probes::io::http::{proven_body, request};
-use proxyprobe_probes::io::observe::{Clock, Scene};
+use proxyprobe_probes::io::observe::Scene;
+use proxyprobe_probes::io::pen::Clock;
 use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WITNESS_ROUTE, WitnessPage, route_path};
 use tokio::time::timeout;
 

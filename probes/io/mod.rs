@@ -1,8 +1,11 @@
 //! What both halves of every probe run on: one boxed stream, whatever is under it, and the ways to open it.
 
 pub mod events;
+pub mod halves;
+pub mod heads;
 pub mod http;
 pub mod observe;
+pub mod pen;
 pub mod pipe;
 pub mod proof;
 pub mod testify;

@@ -1,34 +1,19 @@
 //! What the client half of a probe is given, and the sheets that it writes on.
 
-use super::proof::{Prover, hex};
+use super::pen::{Clock, Entropy, Pen};
+use super::proof::Prover;
 use super::{BoxFuture, Dial, Observer, Purpose, Way};
 use crate::Evidence;
 use crate::exchange::{Exchange, Proof, Record, ResponseHead};
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::probe::Probe;
-use crate::timeline::{Event, Timeline};
+use crate::timeline::Event;
 use crate::transport::Leg;
-use rand::rngs::StdRng;
-use rand::{RngCore, SeedableRng};
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
-
-/// The two halves of a probe that touch the world.
-pub trait Observe: Probe {
-    /// The routes that the server's half answers on.
-    const ROUTES: &'static [&'static str];
-
-    /// Talks and writes down what happens. It cannot fail: what goes wrong is evidence.
-    fn observe(scene: Scene, sheet: Sheet<Self::Asked>) -> impl Future<Output = ()> + Send + 'static;
-
-    /// Answers one request and writes down what it saw. It never judges.
-    fn testify(call: super::testify::Call) -> impl Future<Output = super::testify::Reply> + Send;
-}
 
 /// What a probe may use.
 #[derive(Clone)]
@@ -66,62 +51,6 @@ impl Scene {
     }
 }
 
-/// Milliseconds since the start of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    start: Instant,
-}
-
-impl Clock {
-    /// Starts now.
-    pub fn start() -> Self {
-        Self { start: Instant::now() }
-    }
-
-    /// How long ago the start was.
-    pub fn ms(&self) -> u64 {
-        self.at(Instant::now())
-    }
-
-    /// The same for another moment.
-    pub fn at(&self, moment: Instant) -> u64 {
-        u64::try_from(moment.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// The moment so many milliseconds after the start.
-    pub fn moment(&self, ms: u64) -> Instant {
-        self.start + Duration::from_millis(ms)
-    }
-}
-
-/// Where all randomness of a run comes from: the system, or one seed.
-#[derive(Clone)]
-pub struct Entropy(Arc<Mutex<StdRng>>);
-
-impl Entropy {
-    /// From the operating system.
-    pub fn system() -> Self {
-        Self(Arc::new(Mutex::new(StdRng::from_os_rng())))
-    }
-
-    /// Repeatable.
-    pub fn seeded(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
-    }
-
-    /// Random bytes.
-    pub fn bytes<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
-        bytes
-    }
-
-    /// A name that nobody can guess and no cache has seen: 96 random bits in hex.
-    pub fn nonce(&self) -> String {
-        hex(&self.bytes::<12>())
-    }
-}
-
 /// All exchanges of one probe on one leg. It can be read at any time: what was measured is not lost when the rest is.
 pub struct Sheet<A> {
     pages: Arc<Mutex<Vec<(A, Page)>>>,
@@ -143,8 +72,7 @@ impl<A: Clone> Sheet<A> {
 
     /// Begins an exchange.
     pub fn ask(&self, asked: A) -> Page {
-        let page =
-            Page { nonce: self.entropy.nonce(), pen: Pen { timeline: Arc::default(), clock: self.clock }, rest: Arc::default() };
+        let page = Page { nonce: self.entropy.nonce(), pen: Pen::new(self.clock), rest: Arc::default() };
         lock(&self.pages).push((asked, page.clone()));
         page
     }
@@ -229,37 +157,7 @@ impl Page {
 
     fn record(&self) -> Record {
         let rest = lock(&self.rest);
-        Record { nonce: self.nonce.clone(), client: lock(&self.pen.timeline).clone(), ..rest.clone() }
-    }
-}
-
-/// Writes on one timeline; both ends use it.
-#[derive(Clone)]
-pub struct Pen {
-    timeline: Arc<Mutex<Timeline>>,
-    /// The clock of the run at this end.
-    pub clock: Clock,
-}
-
-impl Pen {
-    /// On an empty timeline.
-    pub fn new(clock: Clock) -> Self {
-        Self { timeline: Arc::default(), clock }
-    }
-
-    /// Writes that something happens now.
-    pub fn note(&self, event: Event) {
-        self.note_at(Instant::now(), event);
-    }
-
-    /// Writes that something happened at that moment.
-    pub fn note_at(&self, moment: Instant, event: Event) {
-        lock(&self.timeline).push(self.clock.at(moment), event);
-    }
-
-    /// What was written so far.
-    pub fn timeline(&self) -> Timeline {
-        lock(&self.timeline).clone()
+        Record { nonce: self.nonce.clone(), client: self.pen.timeline(), ..rest.clone() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the server half of a probe is given, and how it answers.
 
 use super::Observer;
-use super::observe::Pen;
+use super::pen::Pen;
 use super::proof::Prover;
 use super::websocket::{Heard, Talk};
 use crate::timeline::{End, Event, What, Why};
@@ -80,7 +80,7 @@ impl Call {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let headers = super::http::seen(self.request.headers());
+        let headers = super::heads::seen(self.request.headers());
         let valid = crate::exchange::has_token(&headers, "upgrade", "websocket")
             && crate::exchange::has_token(&headers, "connection", "upgrade");
         let key = self.request.headers().get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));

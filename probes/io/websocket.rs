@@ -1,7 +1,8 @@
 //! WebSockets: an opening handshake that keeps everything it sees, and a conversation that writes itself down.
 
-use super::http::{field, raw_head};
-use super::observe::{Page, Pen, Scene};
+use super::heads::{field, raw_head};
+use super::observe::{Page, Scene};
+use super::pen::Pen;
 use super::{Io, Observer, Way};
 use crate::exchange::{Proof, ResponseHead};
 use crate::failure::{Failure, Kind, Operation};

@@ -2,8 +2,7 @@
 
 use super::Report;
 use anstyle::{AnsiColor, Style};
-use proxyprobe_probes::finding::{Finding, Outcome};
-use proxyprobe_probes::hearing::Verdict;
+use proxyprobe_probes::finding::{Finding, Outcome, Verdict};
 use proxyprobe_probes::plan::Depth;
 use proxyprobe_probes::transport::{Leg, Transport};
 use std::fmt::Write;
@@ -35,7 +34,10 @@ impl Page {
     /// A paragraph, wrapped; every line after the first begins with as many blanks as `first` is wide.
     fn paragraph(&mut self, first: &str, text: &str) {
         let rest = " ".repeat(first.chars().count());
-        let options = textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(&rest).break_words(true);
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent(first)
+            .subsequent_indent(&rest)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
         for line in textwrap::wrap(text, options) {
             self.line(&line);
         }
@@ -56,13 +58,7 @@ impl Page {
 fn headline(report: &Report, page: &mut Page) {
     let verdict = report.judgement.verdict;
     let word = page.paint(verdict.as_str(), style(verdict));
-    let what = match verdict {
-        Verdict::Works => "every transport that was tested works on this path.",
-        Verdict::Degraded => "something works only at a price on this path.",
-        Verdict::Broken => "something does not work on this path.",
-        Verdict::Inconclusive | Verdict::NotTested => "this path could not be judged.",
-    };
-    page.line(&format!("Verdict: {word}: {what}"));
+    page.line(&format!("Verdict: {word}. {}", each_transport(report)));
     let recommendation = &report.judgement.recommendation;
     page.paragraph("", &recommendation.sentence);
     let mut figures = Vec::new();
@@ -85,6 +81,27 @@ fn headline(report: &Report, page: &mut Page) {
         figures.push("Silences of 30 s were not tested.".to_owned());
     }
     page.paragraph("", &figures.join(" "));
+}
+
+/// How each transport fares on the leg that decides: `WebSocket broken, SSE and long polling work.`
+fn each_transport(report: &Report) -> String {
+    let mut by_verdict: Vec<(Verdict, Vec<&str>)> = Vec::new();
+    for (transport, legs) in &report.judgement.transports {
+        let verdict = legs.get(&report.hearing.leg).map_or(Verdict::NotTested, |verdict| verdict.verdict);
+        match by_verdict.iter_mut().find(|(known, _)| *known == verdict) {
+            Some((_, named)) => named.push(transport.title()),
+            None => by_verdict.push((verdict, vec![transport.title()])),
+        }
+    }
+    by_verdict.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    let part = |(verdict, named): &(Verdict, Vec<&str>)| {
+        let names = match named.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => named.concat(),
+        };
+        format!("{names}: {}", verdict.as_str())
+    };
+    by_verdict.iter().map(part).collect::<Vec<_>>().join("; ")
 }
 
 fn facts(report: &Report, page: &mut Page) {

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use limits::Limits;
 use proxyprobe_probes::io::Io;
-use proxyprobe_probes::io::observe::Entropy;
+use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::exchange::RequestHead;
 use proxyprobe_probes::io::Observer;
-use proxyprobe_probes::io::http::{seen, version};
+use proxyprobe_probes::io::heads::{seen, version};
 use proxyprobe_probes::io::testify::{Call, Reply, full};
 use proxyprobe_probes::timeline::Event;
 use proxyprobe_probes::untrusted::Untrusted;

@@ -2,7 +2,7 @@
 
 use super::limits::Limits;
 use proxyprobe_probes::exchange::{RequestHead, ServerNotes};
-use proxyprobe_probes::io::observe::{Clock, Entropy, Pen};
+use proxyprobe_probes::io::pen::{Clock, Entropy, Pen};
 use proxyprobe_probes::io::proof::{Prover, hex};
 use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WitnessPage};
 use std::collections::HashMap;

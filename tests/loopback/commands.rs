@@ -17,7 +17,7 @@ fn without_a_url_everything_works_and_the_report_says_that_no_network_was_tested
     }
     assert_eq!(report["findings"].as_array().unwrap().len(), 0, "{}", report["findings"]);
     let text = run(&["check", "--quick"]).stdout;
-    assert!(text.starts_with("Verdict: works"), "{text}");
+    assert!(text.starts_with("Verdict: works."), "{text}");
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("No network was tested"), "{text}");
     assert!(words.contains("Silences of 30 s were not tested"), "{text}");

@@ -9,7 +9,7 @@ use proxyprobe::report::Report;
 use proxyprobe::serve::limits::Limits;
 use proxyprobe::serve::{self, Server, certificate};
 use proxyprobe_probes::ProbeId;
-use proxyprobe_probes::io::observe::Entropy;
+use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::io::pipe::{Link, pipe};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use proxyprobe_probes::plan::{Depth, Plan};

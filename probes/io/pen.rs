@@ -1,0 +1,95 @@
+//! The clock, the chance and the pen of one end of a run.
+
+use super::proof::hex;
+use crate::timeline::{Event, Timeline};
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Milliseconds since the start of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// How long ago the start was.
+    pub fn ms(&self) -> u64 {
+        self.at(Instant::now())
+    }
+
+    /// The same for another moment.
+    pub fn at(&self, moment: Instant) -> u64 {
+        u64::try_from(moment.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The moment so many milliseconds after the start.
+    pub fn moment(&self, ms: u64) -> Instant {
+        self.start + Duration::from_millis(ms)
+    }
+}
+
+/// Where all randomness of a run comes from: the system, or one seed.
+#[derive(Clone)]
+pub struct Entropy(Arc<Mutex<StdRng>>);
+
+impl Entropy {
+    /// From the operating system.
+    pub fn system() -> Self {
+        Self(Arc::new(Mutex::new(StdRng::from_os_rng())))
+    }
+
+    /// Repeatable.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
+
+    /// Random bytes.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A name that nobody can guess and no cache has seen: 96 random bits in hex.
+    pub fn nonce(&self) -> String {
+        hex(&self.bytes::<12>())
+    }
+}
+
+/// Writes on one timeline; both ends use it.
+#[derive(Clone)]
+pub struct Pen {
+    timeline: Arc<Mutex<Timeline>>,
+    /// The clock of the run at this end.
+    pub clock: Clock,
+}
+
+impl Pen {
+    /// On an empty timeline.
+    pub fn new(clock: Clock) -> Self {
+        Self { timeline: Arc::default(), clock }
+    }
+
+    /// Writes that something happens now.
+    pub fn note(&self, event: Event) {
+        self.note_at(Instant::now(), event);
+    }
+
+    /// Writes that something happened at that moment.
+    pub fn note_at(&self, moment: Instant, event: Event) {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner).push(self.clock.at(moment), event);
+    }
+
+    /// What was written so far.
+    pub fn timeline(&self) -> Timeline {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,97 @@
+//! Every combination of answers and verdicts, and the figures.
+
+use super::*;
+use crate::finding::Code;
+use crate::{idle, sse, upgrade};
+
+fn all_situations() -> Vec<Situation> {
+    let verdicts = [Verdict::Works, Verdict::Degraded, Verdict::Broken, Verdict::Inconclusive, Verdict::NotTested];
+    let mut all = Vec::new();
+    for sends in [Sends::HighFrequency, Sends::Occasional, Sends::Unknown] {
+        for network in [Between::Enterprise, Between::Direct, Between::Unknown] {
+            for client in [Client::Browser, Client::Node, Client::Mobile, Client::Constrained, Client::Unknown] {
+                for interactive in [false, true] {
+                    for index in 0..verdicts.len().pow(3) {
+                        let [w, s, l] = [index / 25, index / 5 % 5, index % 5].map(|at| verdicts[at]);
+                        all.push(Situation {
+                            answers: Answers { client_sends: sends, network, client, interactive },
+                            verdicts: [(Transport::WebSocket, w), (Transport::Sse, s), (Transport::LongPolling, l)].into(),
+                            longest_idle_ms: 32_000,
+                            ..Situation::default()
+                        });
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_combination_has_an_outcome_that_the_path_supports() {
+    for situation in all_situations() {
+        let outcome = recommend(&situation).transport;
+        let chosen = Transport::ALL.into_iter().find(|t| t.as_str() == outcome);
+        match chosen {
+            Some(transport) => assert!(situation.usable(transport), "{situation:?}"),
+            None => {
+                let constrained = situation.answers.client == Client::Constrained;
+                let hopeless = Transport::ALL.iter().all(|t| !situation.usable(*t) || (constrained && *t == Transport::Sse));
+                assert!(hopeless, "{situation:?} -> none");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_questions_are_walked_in_their_order() {
+    for situation in all_situations().iter().filter(|s| s.verdicts.values().all(|v| *v == Verdict::Works)) {
+        let expected = match situation.answers {
+            a if a.interactive || a.client_sends == Sends::HighFrequency => "websocket",
+            a if a.client == Client::Constrained => "long-polling",
+            _ => "sse",
+        };
+        assert_eq!(recommend(situation).transport, expected, "{situation:?}");
+    }
+}
+
+#[test]
+fn each_rule_is_needed() {
+    let mended = Situation {
+        verdicts: [(Transport::Sse, Verdict::Broken)].into(),
+        findings: vec![Finding::new(sse::BUFFERED_UNTIL_END, "").with("mended_by", "X-Accel-Buffering: no")],
+        ..Situation::default()
+    };
+    let mut all = all_situations();
+    all.push(mended);
+    for rule in RULES {
+        let decides = |s: &Situation| RULES.iter().find(|rule| (rule.when)(s)).is_some_and(|first| first.id == rule.id);
+        assert!(all.iter().any(decides), "{} never decides", rule.id);
+    }
+}
+
+fn limited(code: Code, name: &str, ms: u64) -> Situation {
+    Situation {
+        verdicts: [(Transport::WebSocket, Verdict::Broken), (Transport::Sse, Verdict::Degraded)].into(),
+        findings: vec![
+            Finding::new(code, "").on(Transport::Sse).with(name, ms),
+            Finding::new(upgrade::HEADER_STRIPPED, "").on(Transport::WebSocket),
+        ],
+        longest_idle_ms: 32_000,
+        ..Situation::default()
+    }
+}
+
+#[test]
+fn the_heartbeat_is_at_most_half_of_what_was_measured() {
+    assert_eq!(recommend(&limited(idle::CLOSED, "after_ms", 5_010)).heartbeat_seconds, Some(2));
+    assert_eq!(recommend(&limited(idle::CLOSED, "after_ms", 30_000)).heartbeat_seconds, Some(15));
+    assert_eq!(recommend(&limited(idle::DROPPED_SILENTLY, "survived_ms", 4_000)).heartbeat_seconds, Some(2));
+    assert_eq!(recommend(&limited(idle::DROPPED_SILENTLY, "lost_ms", 4_000)).heartbeat_seconds, Some(1));
+}
+
+#[test]
+fn what_weighed_in_is_named() {
+    let because = recommend(&limited(idle::CLOSED, "after_ms", 5_000)).because;
+    assert_eq!(because, ["idle.closed", "upgrade.header-stripped"]);
+}

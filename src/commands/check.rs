@@ -1,0 +1,173 @@
+//! `check`: from flags to a run.
+
+use super::values::{answers, format_of, plan, probes, read_file, read_header, read_pin, read_save, read_url};
+use super::{Outcome, Terminal, interrupted};
+use crate::check::{self, check};
+use crate::cli::{self, Check, Environment, LegChoice};
+use crate::console::{Console, Say};
+use crate::exit;
+use crate::net::proxy::{Proxies, Proxy, Source};
+use crate::net::secret::Secret;
+use crate::net::tls::{TrustOptions, client_config, read_certificates};
+use crate::net::{Family, Pinned, Route, RouteOptions, System, Target};
+use crate::serve::limits::Limits;
+use crate::serve::{self, Server, certificate, listen};
+use http::{HeaderMap, HeaderValue};
+use proxyprobe_probes::io::pen::Entropy;
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::wire::Legs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long a dial may take, with proxy and TLS: two retransmissions of a SYN (1 s + 2 s, RFC 6298) on a slow path, and room.
+const DIAL: Duration = Duration::from_secs(10);
+
+pub(super) async fn check_command(flags: Check, environment: Environment, terminal: Terminal) -> Result<Outcome, String> {
+    let format = format_of(flags.format);
+    let saves = flags.save.iter().map(|save| read_save(save)).collect::<Result<Vec<_>, _>>()?;
+    let colour = terminal.stdout && !flags.no_color && !environment.no_color;
+    let console = Console::new(terminal.say, terminal.stderr, flags.quiet);
+    let (target, leg, embedded) = match &flags.url {
+        Some(url) => {
+            let (target, leg) = read_url(url)?;
+            (target, leg, None)
+        }
+        None => {
+            let (embedded, target) = embedded().await?;
+            (target, Leg::Https, Some(embedded))
+        }
+    };
+    let options = check::Options {
+        leg,
+        legs: match flags.leg {
+            LegChoice::Http => vec![Leg::Http],
+            LegChoice::Https => vec![Leg::Https],
+            LegChoice::Both => Leg::ALL.to_vec(),
+        },
+        probes: probes(&flags.only, &flags.skip)?,
+        plan: plan(&flags),
+        answers: answers(&flags),
+        entropy: Entropy::system(),
+        embedded: embedded.is_some(),
+        url: flags.url.clone().unwrap_or_else(|| "embedded server on loopback".to_owned()),
+    };
+    if !options.legs.contains(&leg) {
+        return Err(format!("--leg leaves out the {leg} leg, but the URL is of that leg and it is the one that decides"));
+    }
+    let route = Arc::new(route(&flags, &environment, target, embedded.as_ref())?);
+    let stop = CancellationToken::new();
+    let watch = tokio::spawn(interruptions(stop.clone(), flags.timeout.map(Duration::from_secs), terminal.say));
+    let report = check(options, route, &console, stop).await;
+    watch.abort();
+    console.finish();
+    for (format, file) in saves {
+        if let Err(error) = std::fs::write(file, report.render(format, false)) {
+            (terminal.say)(&format!("proxyprobe: the report could not be written to {file}: {error}"));
+        }
+    }
+    Ok(Outcome { print: report.render(format, colour), code: exit::of(report.judgement.verdict) })
+}
+
+/// Cancels at the first Ctrl-C or when time is up; a second Ctrl-C ends the process as usual.
+async fn interruptions(stop: CancellationToken, within: Option<Duration>, say: Say) {
+    let time_is_up = async {
+        match within {
+            Some(within) => tokio::time::sleep(within).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = interrupted() => say("proxyprobe: interrupted; reporting what was measured so far"),
+        () = time_is_up => say("proxyprobe: time is up; reporting what was measured so far"),
+    }
+    stop.cancel();
+}
+
+/// A server in this very process, on loopback.
+struct Embedded {
+    _server: Server,
+    sha256: String,
+}
+
+async fn embedded() -> Result<(Embedded, Target), String> {
+    let identity = certificate::self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    let sha256 = identity.sha256.clone();
+    let server = Server::new(serve::Options {
+        legs: Legs::default(),
+        tls: Some((identity.config, identity.sha256)),
+        front_headers: Vec::new(),
+        limits: Limits::default(),
+        entropy: Entropy::system(),
+    });
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let bound = listen(&server, Some(loopback), Some(loopback)).await.map_err(|error| error.to_string())?;
+    let legs = Legs { http: bound.http.map(|a| a.port()), https: bound.https.map(|a| a.port()) };
+    server.declare(legs);
+    Ok((Embedded { _server: server, sha256 }, Target { host: "127.0.0.1".to_owned(), legs }))
+}
+
+fn route(flags: &Check, environment: &Environment, target: Target, embedded: Option<&Embedded>) -> Result<Route, String> {
+    let network = Arc::new(System);
+    let family = match (flags.ipv4, flags.ipv6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    };
+    let overrides = flags.resolve.iter().map(|entry| cli::read_resolve(entry)).collect::<Result<_, _>>()?;
+    let pin = match (&flags.pin, embedded) {
+        (_, Some(embedded)) => Some(embedded.sha256.clone()),
+        (Some(pin), None) => Some(read_pin(pin)?),
+        (None, None) => None,
+    };
+    let roots = match &flags.ca_file {
+        Some(file) => {
+            let pem = read_file(file)?;
+            read_certificates(&pem).map_err(|error| format!("{}: {error}", file.display()))?
+        }
+        None => Vec::new(),
+    };
+    let mut headers = HeaderMap::new();
+    for line in &flags.headers {
+        let (name, value) = read_header(line)?;
+        headers.append(name, value);
+    }
+    let user_agent =
+        flags.user_agent.clone().unwrap_or_else(|| format!("Mozilla/5.0 (compatible; proxyprobe/{})", env!("CARGO_PKG_VERSION")));
+    let value =
+        |text: &str, flag: &str| HeaderValue::from_str(text).map_err(|_| format!("{flag}: this cannot stand in a header"));
+    let options = RouteOptions {
+        proxies: if embedded.is_some() { Proxies::none(Source::None) } else { proxies(flags, environment, &target)? },
+        pinned: Pinned::new(network.clone(), family, overrides),
+        tls: client_config(TrustOptions { pin, roots, system: true })?,
+        headers,
+        user_agent: value(&user_agent, "--user-agent")?,
+        origin: flags.origin.as_deref().map(|origin| value(origin, "--origin")).transpose()?,
+        within: DIAL,
+    };
+    Ok(Route::new(target, network, options))
+}
+
+fn proxies(flags: &Check, environment: &Environment, target: &Target) -> Result<Proxies, String> {
+    let proxies = match &flags.proxy {
+        _ if flags.no_proxy => Proxies::none(Source::Flag),
+        Some(url) => Proxies::flag(Proxy::read(url).map_err(|why| format!("--proxy cannot be used: {why}"))?),
+        None => {
+            let port = |leg: Leg| target.port(leg).unwrap_or(leg.default_port());
+            Proxies::environment(&environment.proxies, &target.host, port)
+                .map_err(|(name, why)| format!("{name} cannot be used as a proxy: {why}. --no-proxy goes without it."))?
+        }
+    };
+    let Some(user) = &flags.proxy_user else { return Ok(proxies) };
+    let password = match &flags.proxy_password_file {
+        Some(file) => {
+            let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
+            Secret::new(text.lines().next().unwrap_or_default())
+        }
+        None => environment.proxy_password.clone().ok_or(
+            "--proxy-user needs a password: put it into a file (--proxy-password-file FILE) or into PROXYPROBE_PROXY_PASSWORD",
+        )?,
+    };
+    Ok(proxies.with_credentials(user, &password))
+}

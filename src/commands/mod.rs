@@ -1,0 +1,89 @@
+//! What each command does: from flags to a text and an exit code.
+
+mod check;
+mod serve;
+mod values;
+
+use crate::cli::{self, Cli, Command, Environment};
+use crate::console::Say;
+use crate::exit;
+use crate::report;
+use proxyprobe_probes::ProbeId;
+use proxyprobe_probes::untrusted::Untrusted;
+use values::{format_of, read_file};
+
+/// What is printed on stdout, and the exit code.
+pub struct Outcome {
+    /// The report, or nothing.
+    pub print: String,
+    /// One of [`exit`]'s.
+    pub code: u8,
+}
+
+/// What the program's ends are connected to.
+#[derive(Clone, Copy)]
+pub struct Terminal {
+    /// Whether stdout is a terminal.
+    pub stdout: bool,
+    /// Whether stderr is one.
+    pub stderr: bool,
+    /// Writes a line on stderr.
+    pub say: Say,
+}
+
+/// Runs a command.
+pub async fn run(cli: Cli, environment: Environment, terminal: Terminal) -> Outcome {
+    let result = match cli.command {
+        Command::Check(flags) => check::check_command(*flags, environment, terminal).await,
+        Command::Serve(flags) => serve::serve_command(flags, terminal).await,
+        Command::Judge(flags) => judge_command(&flags, &environment, terminal),
+        Command::Explain { code } => explain(&code),
+    };
+    result.unwrap_or_else(|mistake| {
+        (terminal.say)(&format!("proxyprobe: {mistake}"));
+        Outcome { print: String::new(), code: exit::USAGE }
+    })
+}
+
+fn judge_command(flags: &cli::Judge, environment: &Environment, terminal: Terminal) -> Result<Outcome, String> {
+    let text = if flags.report.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(|error| format!("standard input cannot be read: {error}"))?
+    } else {
+        String::from_utf8_lossy(&read_file(&flags.report)?).into_owned()
+    };
+    let report = report::read(&text).map_err(|why| format!("{} cannot be judged: {why}", flags.report.display()))?;
+    let colour = terminal.stdout && !flags.no_color && !environment.no_color;
+    Ok(Outcome { print: report.render(format_of(flags.format), colour), code: exit::of(report.judgement.verdict) })
+}
+
+fn explain(code: &str) -> Result<Outcome, String> {
+    let all = || ProbeId::ALL.iter().flat_map(|probe| probe.codes().iter());
+    match all().find(|known| known.id == code) {
+        Some(known) => Ok(Outcome { print: known.page.to_owned(), code: exit::WORKS }),
+        None => {
+            let ids: Vec<&str> = all().map(|known| known.id).collect();
+            Err(format!("there is no finding `{}`; there are:\n  {}", Untrusted::new(code), ids.join("\n  ")))
+        }
+    }
+}
+
+/// Waits until somebody wants the program to end.
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}

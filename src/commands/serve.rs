@@ -1,0 +1,58 @@
+//! `serve`: from flags to a server that runs until it is told to stop.
+
+use super::values::read_file;
+use super::{Outcome, Terminal, interrupted};
+use crate::cli::Serve;
+use crate::exit;
+use crate::serve::limits::Limits;
+use crate::serve::{self, Listening, Server, certificate, listen};
+use proxyprobe_probes::io::pen::Entropy;
+use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::wire::Legs;
+
+pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Outcome, String> {
+    let identity = match (&flags.cert, &flags.key) {
+        (Some(chain), Some(key)) => Some(certificate::from_pem(&read_file(chain)?, &read_file(key)?)?),
+        _ if flags.self_signed => {
+            let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+            names.extend(flags.name.iter().cloned());
+            Some(certificate::self_signed(names)?)
+        }
+        _ => None,
+    };
+    let http = (!flags.no_http).then_some(flags.http);
+    let https = identity.is_some().then_some(flags.https);
+    if http.is_none() && https.is_none() {
+        return Err("there is nothing to listen on: --no-http, and no certificate for a TLS leg".to_owned());
+    }
+    if let (Some(file), Some(pem)) = (&flags.ca_out, identity.as_ref().and_then(|identity| identity.pem.as_ref())) {
+        std::fs::write(file, pem).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    }
+    let sha256 = identity.as_ref().map(|identity| identity.sha256.clone());
+    let server = Server::new(serve::Options {
+        legs: Legs::default(),
+        tls: identity.map(|identity| (identity.config, identity.sha256)),
+        front_headers: flags.front_header.iter().map(|name| Untrusted::new(name)).collect(),
+        limits: Limits { connections: flags.max_connections.max(1), runs: flags.max_runs.max(1), ..Limits::default() },
+        entropy: Entropy::system(),
+    });
+    let Listening { http, https } = listen(&server, http, https).await.map_err(|error| error.to_string())?;
+    server.declare(Legs {
+        http: flags.public_http.or(http.map(|address| address.port())),
+        https: flags.public_https.or(https.map(|address| address.port())),
+    });
+    let say = terminal.say;
+    if let Some(address) = http {
+        say(&format!("proxyprobe: cleartext leg on http://{address}"));
+    }
+    if let Some(address) = https {
+        say(&format!("proxyprobe: TLS leg on https://{address}"));
+    }
+    if let (Some(sha256), true) = (&sha256, flags.self_signed) {
+        say(&format!("proxyprobe: certificate for a try-out; clients need --pin sha256:{sha256}"));
+    }
+    interrupted().await;
+    say("proxyprobe: shutting down");
+    server.shut_down().await;
+    Ok(Outcome { print: String::new(), code: exit::WORKS })
+}

@@ -1,0 +1,123 @@
+//! What the values of flags mean.
+
+use crate::cli::{Check, ClientChoice, FormatChoice, NetworkChoice, SendsChoice};
+use crate::net::Target;
+use crate::report::Format;
+use http::{HeaderName, HeaderValue};
+use proxyprobe_probes::ProbeId;
+use proxyprobe_probes::plan::{Depth, Plan};
+use proxyprobe_probes::recommend::{Answers, Between, Client, Sends};
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::wire::Legs;
+use std::path::Path;
+
+/// Reads the server's URL.
+pub(super) fn read_url(text: &str) -> Result<(Target, Leg), String> {
+    let wrong =
+        |why: &str| format!("`{}` is no address of a server: {why}. Example: https://probe.example.com", without_userinfo(text));
+    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let url = url::Url::parse(&whole).map_err(|error| wrong(&error.to_string()))?;
+    let leg = match url.scheme() {
+        "http" | "ws" => Leg::Http,
+        "https" | "wss" => Leg::Https,
+        _ => return Err(wrong("only http:// and https:// are possible")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("it must not contain a user or a password"));
+    }
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it names no host"))?;
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let mut legs = Legs::default();
+    let port = url.port().unwrap_or(leg.default_port());
+    // The other leg's port is known without the server only where both are the usual ones.
+    let other = (port == leg.default_port()).then(|| leg.other().default_port());
+    match leg {
+        Leg::Http => (legs.http, legs.https) = (Some(port), other),
+        Leg::Https => (legs.https, legs.http) = (Some(port), other),
+    }
+    Ok((Target { host, legs }, leg))
+}
+
+/// A URL that could not be read may still hold a password.
+fn without_userinfo(text: &str) -> Untrusted {
+    Untrusted::new(text.rsplit_once('@').map_or(text, |(_, rest)| rest))
+}
+
+pub(super) fn plan(flags: &Check) -> Plan {
+    let depth = match (flags.quick, flags.deep) {
+        (true, _) => Depth::Quick,
+        (_, true) => Depth::Deep,
+        _ => Depth::Standard,
+    };
+    Plan::new(depth, flags.idle.map(|seconds| seconds * 1000))
+}
+
+pub(super) fn probes(only: &[String], skip: &[String]) -> Result<Vec<ProbeId>, String> {
+    let known = |id: &String| {
+        let all: Vec<&str> = ProbeId::ALL.iter().map(|probe| probe.id()).collect();
+        ProbeId::of(id.trim()).ok_or_else(|| format!("there is no probe `{}`; there are: {}", Untrusted::new(id), all.join(", ")))
+    };
+    let only = only.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let skip = skip.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    Ok(ProbeId::ALL.iter().copied().filter(|probe| (only.is_empty() || only.contains(probe)) && !skip.contains(probe)).collect())
+}
+
+pub(super) fn answers(flags: &Check) -> Answers {
+    Answers {
+        client_sends: match flags.client_sends {
+            SendsChoice::HighFrequency => Sends::HighFrequency,
+            SendsChoice::Occasional => Sends::Occasional,
+            SendsChoice::Unknown => Sends::Unknown,
+        },
+        network: match flags.network {
+            NetworkChoice::Enterprise => Between::Enterprise,
+            NetworkChoice::Direct => Between::Direct,
+            NetworkChoice::Unknown => Between::Unknown,
+        },
+        client: match flags.client {
+            ClientChoice::Browser => Client::Browser,
+            ClientChoice::Node => Client::Node,
+            ClientChoice::Mobile => Client::Mobile,
+            ClientChoice::Constrained => Client::Constrained,
+            ClientChoice::Unknown => Client::Unknown,
+        },
+        interactive: flags.interactive,
+    }
+}
+
+pub(super) fn format_of(choice: FormatChoice) -> Format {
+    match choice {
+        FormatChoice::Text => Format::Text,
+        FormatChoice::Json => Format::Json,
+    }
+}
+
+pub(super) fn read_save(save: &str) -> Result<(Format, &str), String> {
+    match save.split_once('=') {
+        Some(("text", file)) if !file.is_empty() => Ok((Format::Text, file)),
+        Some(("json", file)) if !file.is_empty() => Ok((Format::Json, file)),
+        _ => Err(format!("--save {}: this is not of the form text=FILE or json=FILE", Untrusted::new(save))),
+    }
+}
+
+pub(super) fn read_pin(pin: &str) -> Result<String, String> {
+    let hex: String = pin.strip_prefix("sha256:").unwrap_or(pin).chars().filter(|c| *c != ':').collect();
+    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(hex.to_ascii_lowercase())
+    } else {
+        Err("--pin must be sha256: and 64 hex digits, as `proxyprobe serve --self-signed` prints it".to_owned())
+    }
+}
+
+pub(super) fn read_header(line: &str) -> Result<(HeaderName, HeaderValue), String> {
+    // The value may be a secret: the message repeats the name alone.
+    let (name, value) = line.split_once(':').ok_or("--header: this is not of the form `Name: value`")?;
+    let wrong = || format!("--header {}: this cannot stand in a header", Untrusted::new(name));
+    let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
+    Ok((name, HeaderValue::from_str(value.trim()).map_err(|_| wrong())?))
+}
+
+pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
+}

@@ -1,0 +1,111 @@
+//! The rules of the house that the compiler cannot see.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use proxyprobe_probes::ProbeId;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|why| panic!("{file}: {why}"))
+}
+
+fn codes() -> Vec<&'static str> {
+    ProbeId::ALL.iter().flat_map(|probe| probe.codes()).map(|code| code.id).collect()
+}
+
+/// All Rust files below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let rust = files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs"));
+    rust.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
+
+#[test]
+fn codes_are_unique_and_belong_to_their_probe() {
+    let all = codes();
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+    for probe in ProbeId::ALL {
+        for code in probe.codes() {
+            let name = code.id.strip_prefix(probe.id()).and_then(|rest| rest.strip_prefix('.'));
+            let kebab = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            assert!(name.is_some_and(kebab), "{}", code.id);
+        }
+    }
+}
+
+#[test]
+fn every_page_says_what_it_must() {
+    for code in ProbeId::ALL.iter().flat_map(|probe| probe.codes()) {
+        assert!(code.page.starts_with(&format!("# {}\n", code.id)), "{}", code.id);
+        for heading in ["What it means", "How we know", "What else it could be", "For developers", "For the network team"] {
+            assert!(code.section(heading).len() > 20, "{}: {heading}", code.id);
+        }
+        // These are pasted into reports: one paragraph each, without markup.
+        for heading in ["For developers", "For the network team"] {
+            let paragraph = code.section(heading);
+            assert!(!paragraph.contains('\n') && !paragraph.contains("**"), "{}: {heading}", code.id);
+        }
+    }
+    let pages = fs::read_dir(root().join("docs/findings")).unwrap().map(|entry| entry.unwrap().path());
+    let pages: BTreeSet<String> = pages.map(|page| page.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(pages, codes().iter().map(|code| (*code).to_owned()).collect());
+}
+
+#[test]
+fn every_code_is_in_the_table_of_its_probe_and_shown_by_a_test() {
+    let tests: String = sources(&root().join("tests")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let pure: String = sources(&root().join("probes"))
+        .iter()
+        .filter(|file| file.ends_with("tests.rs"))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    for probe in ProbeId::ALL {
+        let readme = text(&format!("probes/{}/README.md", probe.id()));
+        for code in probe.codes() {
+            assert!(readme.contains(code.id), "probes/{}/README.md does not name {}", probe.id(), code.id);
+            let constant = code.id.split_once('.').unwrap().1.replace('-', "_").to_uppercase();
+            let shown = tests.contains(code.id) || pure.contains(&constant) || pure.contains(code.id);
+            assert!(shown, "no test shows {}", code.id);
+        }
+    }
+}
+
+#[test]
+fn the_accused_know_no_probe_no_network_and_no_report() {
+    for file in sources(&root().join("src/lab")) {
+        let source = fs::read_to_string(&file).unwrap();
+        for line in source.lines().filter(|line| line.contains("use ") || line.contains("crate::")) {
+            let foreign = ["crate::", "proxyprobe::"].iter().any(|path| line.contains(path));
+            let other_probe = line.contains("proxyprobe_probes::")
+                && !line.contains("proxyprobe_probes::io::{BoxFuture, Io}")
+                && !line.contains("proxyprobe_probes::io::Io");
+            assert!(!foreign && !other_probe, "{}: {line}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_judge_waits_for_nothing() {
+    for name in ["verdict.rs", "recommend.rs", "causes.rs", "circumstances.rs", "hearing.rs", "finding.rs"] {
+        for file in sources(&root().join("probes")).iter().filter(|file| file.ends_with(name)) {
+            let source = fs::read_to_string(file).unwrap();
+            for word in ["async ", ".await", "tokio", "Instant", "SystemTime"] {
+                assert!(!source.contains(word), "{}: {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_every_probe() {
+    let readme = text("README.md");
+    for probe in ProbeId::ALL {
+        assert!(readme.contains(&format!("`{}`", probe.id())), "{}", probe.id());
+    }
+}

@@ -14,6 +14,8 @@ pub mod plan;
 #[macro_use]
 pub mod probe;
 pub mod recommend;
+#[cfg(test)]
+mod testing;
 pub mod timeline;
 pub mod transport;
 pub mod untrusted;

@@ -149,7 +149,8 @@ impl Run {
         let middle = started.at_ms.saturating_sub(started.round_trip_ms / 2);
         self.circumstances.clock_offset_ms = -i64::try_from(middle).unwrap_or(0);
         for (leg, port) in [(Leg::Http, start.legs.http), (Leg::Https, start.legs.https)] {
-            if let Some(port) = port.filter(|_| self.route.target().port(leg).is_none()) {
+            // The URL's own port stays what it is; the other leg is where the server says, if it has one.
+            if leg != own {
                 self.route.learn(leg, port);
             }
         }

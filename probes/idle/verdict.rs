@@ -71,7 +71,8 @@ enum Fate {
     /// It was ended during the silence: after so long, by FIN or RST, and what the server saw of it.
     Ended { after_ms: u64, reset: bool, server: ServerEnd },
     /// Nothing happened, and afterwards it was dead.
-    Silent { on_next_send: &'static str, server: ServerEnd },
+    /// The kernel says whether the words after the silence were acknowledged by the next hop that speaks TCP.
+    Silent { on_next_send: &'static str, server: ServerEnd, acknowledged: Option<bool> },
     /// It never opened.
     Unopened,
     /// It cannot be laid at the path's door.
@@ -123,14 +124,15 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     if let Some(doubt) = around.doubt(record, at) {
         return Fate::Doubted(doubt);
     }
+    let acknowledged = record.kernel.as_ref().filter(|_| rung.asked.first_speaker == Speaker::Client).map(|kernel| kernel.unacked == 0);
     match ended {
         // An end that comes with the first words after the silence is the answer to them.
         Some((at, end)) if at < over => {
             Fate::Ended { after_ms: at.saturating_sub(start), reset: *end == End::Reset, server: server_end(record, at, around) }
         }
-        Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around) },
-        Some(_) => Fate::Silent { on_next_send: "closed", server: told_meanwhile(record, over, around) },
-        None => Fate::Silent { on_next_send: "silence", server: told_meanwhile(record, over, around) },
+        Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around), acknowledged },
+        Some(_) => Fate::Silent { on_next_send: "closed", server: told_meanwhile(record, over, around), acknowledged },
+        None => Fate::Silent { on_next_send: "silence", server: told_meanwhile(record, over, around), acknowledged },
     }
 }
 
@@ -205,7 +207,7 @@ fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
         .collect();
     loud.sort_unstable_by_key(|(after, ..)| *after);
     let silent = fates.iter().find_map(|(silence, fate)| match fate {
-        Fate::Silent { on_next_send, server } => Some((*silence, *on_next_send, *server)),
+        Fate::Silent { on_next_send, server, acknowledged } => Some((*silence, *on_next_send, *server, *acknowledged)),
         _ => None,
     });
     let shortest_loud = loud.first().map(|(after, ..)| *after);
@@ -220,7 +222,7 @@ fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
         .with("survived_ms", survived)
         .with("lost_ms", died);
     }
-    if let Some((lost, on_next_send, server)) = silent.filter(|(lost, ..)| shortest_loud.is_none_or(|after| *lost <= after)) {
+    if let Some((lost, on_next_send, server, acknowledged)) = silent.filter(|(lost, ..)| shortest_loud.is_none_or(|after| *lost <= after)) {
         if server.told() {
             return Finding::new(
                 ONE_SIDE_TOLD,
@@ -231,7 +233,7 @@ fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
             .with("lost_ms", lost)
             .with("server_end", server.as_str());
         }
-        return Finding::at(
+        let finding = Finding::at(
             DROPPED_SILENTLY,
             lost,
             match survived {
@@ -242,6 +244,11 @@ fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
         .with("survived_ms", survived)
         .with("lost_ms", lost)
         .with("on_next_send", on_next_send);
+        // Unacknowledged: the path is dead. Acknowledged and unanswered: something in between took the words.
+        return match acknowledged {
+            Some(acknowledged) => finding.with("acknowledged", acknowledged),
+            None => finding,
+        };
     }
     let Some(&(after, reset, server)) = loud.get(loud.len() / 2) else { return inconclusive(Doubt::Unclear) };
     let spread = loud.last().map_or(0, |(last, ..)| *last) - shortest_loud.unwrap_or(0);

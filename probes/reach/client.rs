@@ -113,11 +113,21 @@ async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, wi
     }
 }
 
+/// How long the other leg may take: two retransmissions of a SYN (1 s and 2 s, RFC 6298). The run waits for it.
+const HELLO: Duration = Duration::from_millis(3_200);
+
 /// Proves a leg of a run that has begun.
 pub async fn hello(scene: &Scene, about: &Asked, sheet: &Sheet<Asked>) {
     let page = sheet.ask(Asked { step: Step::Hello, ..about.clone() });
-    let deadline = Instant::now() + scene.answer();
-    let Some(mut answer) = ask(scene, &page, ROUTE, "", HeaderMap::new(), scene.answer()).await else { return };
+    let patience = scene.answer().min(HELLO);
+    let deadline = Instant::now() + patience;
+    let asking = ask(scene, &page, ROUTE, "", HeaderMap::new(), patience);
+    let Some(mut answer) = timeout_at(deadline, asking).await.unwrap_or_else(|_| {
+        page.failed(Failure { operation: Operation::Connect, kind: Kind::TimedOut, peer: about.peer.clone(), detail: Untrusted::default() });
+        None
+    }) else {
+        return;
+    };
     match timeout_at(deadline, proven_body(&scene.prover, page.nonce(), ROUTE, &mut answer, ANSWER_BYTES)).await {
         Err(_) => page.gave_up(&answer.observer),
         Ok(Err(end)) => page.pen.note(Event::Ended(end.unwrap_or(End::Complete))),

@@ -57,11 +57,16 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
         return Err(format!("--leg leaves out the {leg} leg, but the URL is of that leg and it is the one that decides"));
     }
     let route = Arc::new(route(&flags, &environment, target, embedded.as_ref())?);
-    let stop = CancellationToken::new();
-    let watch = tokio::spawn(interruptions(stop.clone(), flags.timeout.map(Duration::from_secs), terminal.say));
-    let report = check(options, route, &console, stop).await;
+    let (stop, at_once) = (CancellationToken::new(), CancellationToken::new());
+    let within = flags.timeout.map(Duration::from_secs);
+    let watch = tokio::spawn(interruptions(stop.clone(), at_once.clone(), within, terminal.say));
+    let report = tokio::select! {
+        report = check(options, route, &console, stop) => Some(report),
+        () = at_once.cancelled() => None,
+    };
     watch.abort();
     console.finish();
+    let Some(report) = report else { return Ok(Outcome { print: String::new(), code: exit::INCONCLUSIVE }) };
     for (format, file) in saves {
         if let Err(error) = std::fs::write(file, report.render(format, false)) {
             (terminal.say)(&format!("proxyprobe: the report could not be written to {file}: {error}"));
@@ -70,8 +75,8 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
     Ok(Outcome { print: report.render(format, colour), code: exit::of(report.judgement.verdict) })
 }
 
-/// Cancels at the first Ctrl-C or when time is up; a second Ctrl-C ends the process as usual.
-async fn interruptions(stop: CancellationToken, within: Option<Duration>, say: Say) {
+/// Stops the run at the first Ctrl-C or when time is up, and ends it without a report at the second.
+async fn interruptions(stop: CancellationToken, at_once: CancellationToken, within: Option<Duration>, say: Say) {
     let time_is_up = async {
         match within {
             Some(within) => tokio::time::sleep(within).await,
@@ -83,6 +88,8 @@ async fn interruptions(stop: CancellationToken, within: Option<Duration>, say: S
         () = time_is_up => say("proxyprobe: time is up; reporting what was measured so far"),
     }
     stop.cancel();
+    interrupted().await;
+    at_once.cancel();
 }
 
 /// A server in this very process, on loopback.

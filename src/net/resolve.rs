@@ -40,7 +40,7 @@ impl Pinned {
     /// # Errors
     /// When the name has no address or none of them answers.
     pub async fn connect(&self, host: &str, port: u16, operation: Operation) -> Result<(Io, SocketAddr, SocketAddr), Failure> {
-        let peer = format!("{host}:{port}");
+        let peer = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let fail = |operation, kind, detail: &str, peer: &str| Failure {
             operation,
             kind,

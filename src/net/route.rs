@@ -81,12 +81,12 @@ impl Route {
         self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Learns where a leg is.
-    pub fn learn(&self, leg: Leg, port: u16) {
+    /// Learns where a leg is, or that there is none.
+    pub fn learn(&self, leg: Leg, port: Option<u16>) {
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
         match leg {
-            Leg::Http => target.legs.http = Some(port),
-            Leg::Https => target.legs.https = Some(port),
+            Leg::Http => target.legs.http = port,
+            Leg::Https => target.legs.https = port,
         }
     }
 

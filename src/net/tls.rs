@@ -57,7 +57,7 @@ pub fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Str
 /// The client's side of TLS.
 ///
 /// # Errors
-/// When a root cannot be used or the system's store cannot be read.
+/// When a root cannot be used.
 pub fn client_config(options: TrustOptions) -> Result<Arc<ClientConfig>, String> {
     let provider = provider();
     let mut verifiers: Vec<Arc<dyn ServerCertVerifier>> = Vec::new();
@@ -70,8 +70,10 @@ pub fn client_config(options: TrustOptions) -> Result<Arc<ClientConfig>, String>
         verifiers.push(verifier.map_err(|error| error.to_string())?);
     }
     if options.system && options.pin.is_none() {
-        let verifier = rustls_platform_verifier::Verifier::new(provider.clone()).map_err(|error| error.to_string())?;
-        verifiers.push(Arc::new(verifier));
+        // A machine without a store trusts nobody, which each handshake then says; cleartext works all the same.
+        if let Ok(verifier) = rustls_platform_verifier::Verifier::new(provider.clone()) {
+            verifiers.push(Arc::new(verifier));
+        }
     }
     let trust = Arc::new(Trust { pin: options.pin, verifiers, provider: provider.clone() });
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -149,7 +151,7 @@ impl ServerCertVerifier for Trust {
                 | CertificateError::NotValidYetContext { .. }),
             )) => reject(false, error.to_string()),
             Some(error) => reject(true, error.to_string()),
-            None => reject(true, "there is no root to trust".to_owned()),
+            None => reject(true, "this machine has no roots to trust".to_owned()),
         }
     }
 
@@ -182,11 +184,11 @@ impl ServerCertVerifier for Trust {
 /// Why there is no session, with the fingerprint of a certificate that was not accepted.
 pub async fn handshake(io: Io, config: Arc<ClientConfig>, host: &str, port: u16) -> Result<Io, Failure> {
     let observer = io.observer();
-    let peer = Untrusted::new(&format!("{host}:{port}"));
+    let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let peer = Untrusted::new(&authority);
     let fail =
         |kind, detail: &str| Failure { operation: Operation::Tls, kind, peer: peer.clone(), detail: Untrusted::new(detail) };
-    let bracketed = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
-    let uri = format!("https://{bracketed}:{port}/").parse().map_err(|_| fail(Kind::Other, "the name cannot be used for TLS"))?;
+    let uri = format!("https://{authority}/").parse().map_err(|_| fail(Kind::Other, "the name cannot be used for TLS"))?;
     let mut connector = HttpsConnector::from((Ready(Some(TokioIo::new(Opened(io)))), config));
     let stream = match connector.call(uri).await {
         Ok(MaybeHttpsStream::Https(stream)) => stream,

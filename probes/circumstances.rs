@@ -1,6 +1,8 @@
 //! What was going on around a run, and when it forbids to blame the path.
 
-use crate::exchange::{Record, Witness};
+use crate::company::{Company, TOGETHER_MS};
+use crate::exchange::{Proof, Record, Witness};
+use crate::plan::{ANSWERS_A_ROUND_TRIP, Plan};
 use crate::timeline::{End, Event, Timeline, Why};
 use serde::{Deserialize, Serialize};
 
@@ -21,16 +23,16 @@ pub struct Circumstances {
     pub slept_ms: u64,
     /// Whether the local address towards the server changed.
     pub local_address_changed: bool,
+    /// Whether connections were still being opened when the beat was measured.
+    #[serde(default)]
+    pub opening_overlapped: bool,
     /// When the run was stopped before its end.
     pub cut_short_at_ms: Option<u64>,
     /// When the witness was asked for, and whether it could be read to its last page.
     pub witness_reads: Vec<WitnessRead>,
-    /// Times at which three or more connections of different ages ended together; derived from the evidence.
+    /// What the connections of the leg that is judged did together; derived from the evidence.
     #[serde(skip)]
-    pub mass_ends_ms: Vec<u64>,
-    /// Whether some connections of a ladder were refused at the door while others opened; derived from the evidence.
-    #[serde(skip)]
-    pub connections_limited: bool,
+    pub company: Company,
 }
 
 /// One attempt to read the witness.
@@ -66,6 +68,14 @@ pub enum Doubt {
     DifferentRemotes,
     /// This machine had more connections open at once than something allows.
     ConnectionsLimited,
+    /// Nothing passed for a while on connections that have only the path in common.
+    PathStalled,
+    /// Answers take longer than any application waits.
+    PathTooSlow,
+    /// This run's own connections kept the path busy.
+    OwnLoad,
+    /// Another connection of the same kind did what this one did not.
+    Contradicted,
     /// What was seen fits none of the known patterns.
     Unclear,
 }
@@ -84,6 +94,10 @@ impl Doubt {
             Doubt::TimersLate => "timers-late",
             Doubt::DifferentRemotes => "different-remotes",
             Doubt::ConnectionsLimited => "connections-limited",
+            Doubt::PathStalled => "path-stalled",
+            Doubt::PathTooSlow => "path-too-slow",
+            Doubt::OwnLoad => "own-load",
+            Doubt::Contradicted => "contradicted",
             Doubt::Unclear => "unclear",
         }
     }
@@ -103,41 +117,23 @@ impl Doubt {
             Doubt::TimersLate => "this machine or the server was too busy to measure times",
             Doubt::DifferentRemotes => "the connections that would be compared went to different addresses",
             Doubt::ConnectionsLimited => "something allows fewer connections at once than this run needs",
+            Doubt::PathStalled => "for a while nothing at all passed on this path, as when a link goes down",
+            Doubt::PathTooSlow => "round trips on this path take more than a second",
+            Doubt::OwnLoad => "this path is so slow that this run's own connections kept it busy",
+            Doubt::Contradicted => "another connection of the same kind did what this one did not, so it is no rule",
             Doubt::Unclear => "what the two ends saw fits no known pattern",
         }
     }
 }
 
-/// Connections that end within this window ended together: a reload or a death takes them all in one scheduling round of the
-/// machine that dies, and half a second leaves room for loss of one segment.
-const TOGETHER_MS: u64 = 500;
-/// Ages that differ by more than this are different: limits of idle time or lifetime end connections at one age.
-const DIFFERENT_AGE_MS: u64 = 1_000;
 /// Timers later than this make times unreliable.
 pub const LATE_MS: u64 = 100;
+/// Timers later than this say that a machine stood still: then no silence and no delay is the path's.
+const STOOD_STILL_MS: u64 = 1_000;
 /// The wall clock and the monotonic clock may part by this much (time synchronisation steps); more is a sleep.
 const SLEPT_MS: u64 = 1_000;
 
 impl Circumstances {
-    /// The same circumstances with the mass ends found in these records.
-    #[must_use]
-    pub fn over<'a>(mut self, records: impl Iterator<Item = &'a Record>) -> Self {
-        let mut ends: Vec<(u64, u64)> = records.filter_map(unplanned_end).collect();
-        ends.sort_unstable();
-        self.mass_ends_ms = ends
-            .iter()
-            .filter(|(at, _)| {
-                let together: Vec<u64> =
-                    ends.iter().filter(|(other, _)| other.abs_diff(*at) <= TOGETHER_MS).map(|(_, age)| *age).collect();
-                let oldest = together.iter().max().copied().unwrap_or(0);
-                let youngest = together.iter().min().copied().unwrap_or(0);
-                together.len() >= 3 && oldest - youngest > DIFFERENT_AGE_MS
-            })
-            .map(|(at, _)| *at)
-            .collect();
-        self
-    }
-
     /// Why nothing that happened to this connection at `at_ms` may be laid at the path's door, if there is a reason.
     pub fn doubt(&self, record: &Record, at_ms: u64) -> Option<Doubt> {
         let own_end = record.witness.notes().and_then(|notes| notes.timeline.closed());
@@ -150,15 +146,28 @@ impl Circumstances {
         if self.local_address_changed {
             return Some(Doubt::AddressChanged);
         }
-        if self.mass_ends_ms.iter().any(|end| end.abs_diff(at_ms) <= TOGETHER_MS) {
+        if self.client_lag_ms > STOOD_STILL_MS || self.server_lag_ms.is_some_and(|lag| lag > STOOD_STILL_MS) {
+            return Some(Doubt::TimersLate);
+        }
+        if self.company.mass_ends_ms.iter().any(|end| end.abs_diff(at_ms) <= TOGETHER_MS) {
             return Some(Doubt::ManyEndedTogether);
         }
-        if self.connections_limited && refused_at_the_door(record) {
+        let began = record.client.entries.first().map_or(0, |entry| entry.at_ms);
+        if self.company.stalls_ms.iter().any(|(from, to)| *from <= at_ms && began <= *to) {
+            return Some(Doubt::PathStalled);
+        }
+        if self.company.connections_limited && refused_at_the_door(record) {
             return Some(Doubt::ConnectionsLimited);
+        }
+        let gave_up = record.client.first(|e| *e == Event::GaveUp).is_some();
+        if gave_up && self.round_trip_ms.saturating_mul(ANSWERS_A_ROUND_TRIP) > Plan::ANSWER_MAX_MS {
+            return Some(Doubt::PathTooSlow);
         }
         match record.witness {
             Witness::Absent => Some(Doubt::WitnessAbsent),
             Witness::Partial(_) => Some(Doubt::WitnessPartial),
+            // The server proved itself on this connection, so a record without it is not whole.
+            Witness::Empty if record.proof == Proof::Valid => Some(Doubt::WitnessPartial),
             Witness::Empty | Witness::Whole(_) => None,
         }
     }
@@ -169,6 +178,12 @@ impl Circumstances {
         (self.cut_short_at_ms.is_some() && record.client.first(over).is_none()).then_some(Doubt::CutShort)
     }
 
+    /// Whether the kernel was still trying when the client gave up: fewer than three retransmissions prove no dead path (RFC 6298
+    /// doubles the wait each time, and a lost SYN makes it begin at three seconds).
+    pub fn under_way(&self, record: &Record) -> bool {
+        record.kernel.as_ref().is_some_and(|kernel| kernel.unacked > 0 && kernel.retransmits < 3)
+    }
+
     /// Whether times below a few hundred milliseconds mean anything.
     pub fn timers_late(&self) -> bool {
         self.client_lag_ms > LATE_MS || self.server_lag_ms.is_some_and(|lag| lag > LATE_MS)
@@ -176,25 +191,20 @@ impl Circumstances {
 
     /// A time of the server's clock on the client's.
     pub fn on_client_clock(&self, server_ms: u64) -> u64 {
-        server_ms.saturating_add_signed(-self.clock_offset_ms)
+        server_ms.saturating_add_signed(self.clock_offset_ms.saturating_neg())
     }
 
     /// How much two times of different ends may differ and still be the same moment.
     pub fn same_moment_ms(&self) -> u64 {
-        self.clock_bound_ms + self.round_trip_ms + self.client_lag_ms + self.server_lag_ms.unwrap_or(0) + 250
+        [self.round_trip_ms, self.client_lag_ms, self.server_lag_ms.unwrap_or(0), 250]
+            .into_iter()
+            .fold(self.clock_bound_ms, u64::saturating_add)
     }
 }
 
 /// Whether a connection did not come about, or ended before an answer, and the server never saw the request.
 pub fn refused_at_the_door(record: &Record) -> bool {
     record.response.is_none() && record.witness.notes().is_none() && record.client.first(|e| matches!(e, Event::GaveUp)).is_none()
-}
-
-/// When a connection was ended by something other than its two ends' own plans, and how old it was then.
-fn unplanned_end(record: &Record) -> Option<(u64, u64)> {
-    let opened = record.client.first(|e| matches!(e, Event::Opened))?;
-    let (at, _) = broken_off(&record.client)?;
-    Some((at, at.saturating_sub(opened)))
 }
 
 /// The end of a connection that no WebSocket close frame and no HTTP framing announced.
@@ -218,23 +228,23 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_limit_is_no_mass_end_but_a_restart_is() {
-        let limit = [ended(0, 5000), ended(100, 5100), ended(200, 5200), ended(300, 5300)];
-        assert_eq!(Circumstances::default().over(limit.iter()).mass_ends_ms, Vec::<u64>::new());
-        let restart = [ended(0, 5000), ended(100, 5010), ended(1600, 5020)];
-        let around = Circumstances::default().over(restart.iter());
-        assert_eq!(around.doubt(&restart[0], 5000), Some(Doubt::ManyEndedTogether));
-        let two = Circumstances::default().over(restart[1..].iter());
-        assert_eq!(two.doubt(&restart[1], 5010), None);
-    }
-
-    #[test]
     fn each_circumstance_forbids_to_blame() {
         let record = ended(0, 5000);
         let doubt = |around: Circumstances| around.doubt(&record, 5000);
         assert_eq!(doubt(Circumstances::default()), None);
         assert_eq!(doubt(Circumstances { slept_ms: 1001, ..Default::default() }), Some(Doubt::Slept));
         assert_eq!(doubt(Circumstances { local_address_changed: true, ..Default::default() }), Some(Doubt::AddressChanged));
+        let company = |company| Circumstances { company, ..Default::default() };
+        assert_eq!(doubt(company(Company { mass_ends_ms: vec![5200], ..Default::default() })), Some(Doubt::ManyEndedTogether));
+        assert_eq!(doubt(company(Company { stalls_ms: vec![(3000, 6000)], ..Default::default() })), Some(Doubt::PathStalled));
+        assert_eq!(doubt(company(Company { stalls_ms: vec![(5001, 6000)], ..Default::default() })), None);
+        assert_eq!(doubt(Circumstances { client_lag_ms: 1001, ..Default::default() }), Some(Doubt::TimersLate));
+        assert_eq!(doubt(Circumstances { server_lag_ms: Some(1001), ..Default::default() }), Some(Doubt::TimersLate));
+        let slow = Circumstances { round_trip_ms: 1300, ..Default::default() };
+        assert_eq!(doubt(slow.clone()), None);
+        let mut silent = record.clone();
+        silent.client.push(9000, Event::GaveUp);
+        assert_eq!(slow.doubt(&silent, 9000), Some(Doubt::PathTooSlow));
         let absent = Record { witness: Witness::Absent, ..record.clone() };
         assert_eq!(Circumstances::default().doubt(&absent, 5000), Some(Doubt::WitnessAbsent));
         let partial = Record { witness: Witness::Partial(ServerNotes::default()), ..record.clone() };

@@ -217,7 +217,7 @@ impl Finding {
 
 /// Milliseconds as a person says them: `5.0 s`, `320 ms`.
 pub fn seconds(ms: u64) -> String {
-    let tenths = (ms + 50) / 100;
+    let tenths = ms.saturating_add(50) / 100;
     if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", tenths / 10, tenths % 10) }
 }
 

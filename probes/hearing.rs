@@ -2,6 +2,7 @@
 
 use crate::causes;
 use crate::circumstances::{Circumstances, refused_at_the_door};
+use crate::company::{Company, Member};
 use crate::exchange::{Record, ServerNotes, Witness};
 use crate::finding::{Code, Finding, Outcome, Verdict};
 use crate::plan::Plan;
@@ -95,12 +96,10 @@ impl Hearing {
 
     /// Draws all conclusions. Pure: the same hearing gives the same judgement anywhere.
     pub fn judge(&self) -> Judgement {
-        let all = self.evidence.values().flat_map(BTreeMap::values).flat_map(Evidence::records);
-        let around = self.circumstances.clone().over(all);
         let mut findings = Vec::new();
         for evidence in self.evidence.values() {
             for (leg, evidence) in evidence {
-                let around = Circumstances { connections_limited: self.connections_limited(*leg), ..around.clone() };
+                let around = Circumstances { company: self.company(*leg), ..self.circumstances.clone() };
                 findings.extend(evidence.judge(&around).into_iter().map(|finding| Finding {
                     leg: Some(*leg),
                     decisive: finding.decisive && *leg == self.leg,
@@ -143,11 +142,18 @@ impl Hearing {
             .flatten()
     }
 
-    /// Whether the ladder of this leg met a limit on connections at once.
-    fn connections_limited(&self, leg: Leg) -> bool {
-        let Some(ladder) = self.evidence.get(&ProbeId::Idle).and_then(|legs| legs.get(&leg)) else { return false };
-        let refused = ladder.records().into_iter().filter(|record| refused_at_the_door(record)).count();
-        refused > 0 && refused < ladder.records().len()
+    /// What the connections of a leg did together.
+    fn company(&self, leg: Leg) -> Company {
+        let busy = |probe: ProbeId| matches!(probe, ProbeId::Zombie | ProbeId::Sse | ProbeId::Lifetime);
+        let mut members = Vec::new();
+        for (probe, legs) in &self.evidence {
+            for (leg, evidence) in legs {
+                members.extend(evidence.records().into_iter().map(|record| Member { leg: *leg, busy: busy(*probe), record }));
+            }
+        }
+        let ladder = self.evidence.get(&ProbeId::Idle).and_then(|legs| legs.get(&leg)).map(Evidence::records).unwrap_or_default();
+        let refused = ladder.iter().filter(|record| refused_at_the_door(record)).count();
+        Company { connections_limited: refused > 0 && refused < ladder.len(), ..Company::of(leg, &members) }
     }
 
     fn transport(&self, transport: Transport, leg: Leg, findings: &[Finding]) -> TransportVerdict {

@@ -4,6 +4,7 @@
 
 pub mod causes;
 pub mod circumstances;
+pub mod company;
 pub mod exchange;
 pub mod failure;
 pub mod finding;

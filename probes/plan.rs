@@ -30,9 +30,14 @@ pub struct Plan {
 pub enum Cost {
     /// Opens connections and then keeps still.
     Quiet,
-    /// Measures a steady beat: wants the path to itself but for quiet ones.
+    /// Keeps a slow beat for the whole run.
+    Steady,
+    /// Measures a beat: wants the path to itself but for quiet ones.
     Cadence,
 }
+
+/// An answer may take this many round trips: connection, TLS and three retransmissions.
+pub const ANSWERS_A_ROUND_TRIP: u64 = 8;
 
 impl Plan {
     /// An answer after a silence may be lost and retransmitted. With the kernel's smallest timeout of 200 ms and doubling, or with
@@ -56,7 +61,7 @@ impl Plan {
     /// The same plan on a path with this round trip: slow is not broken.
     #[must_use]
     pub fn on_path(self, round_trip_ms: u64) -> Self {
-        let answer_ms = (round_trip_ms * 8).clamp(Self::ANSWER_MS, Self::ANSWER_MAX_MS);
+        let answer_ms = round_trip_ms.saturating_mul(ANSWERS_A_ROUND_TRIP).clamp(Self::ANSWER_MS, Self::ANSWER_MAX_MS);
         Self { answer_ms, ..self }
     }
 

@@ -21,9 +21,10 @@ use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::{Evidence, ProbeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What a run is to do.
@@ -54,9 +55,6 @@ pub trait Progress: Send + Sync {
 
 /// How long the server may take to agree to a run, beyond the dial.
 const START: Duration = Duration::from_secs(10);
-/// When the witness is first read: the beat is over by then, and the long silence is not.
-const FIRST_READ: Duration = Duration::from_millis(6_500);
-
 /// Does the whole run. It always gives a report: what goes wrong is in it.
 pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress, stop: CancellationToken) -> Report {
     let clock = Clock::start();
@@ -196,15 +194,17 @@ impl Run {
     async fn observe(&mut self, scenes: &[Scene], progress: &dyn Progress, stop: &CancellationToken) {
         let probes: Vec<ProbeId> = self.options.probes.iter().copied().filter(|probe| *probe != ProbeId::Reach).collect();
         let mut schedule = Schedule::start(&probes, scenes);
-        let began = Instant::now();
         let lasts = Duration::from_millis(self.options.plan.longest_idle_ms);
         progress.step("testing all transports on all legs", Some(lasts));
-        let first_read = sleep_until(began + FIRST_READ);
-        tokio::pin!(first_read);
         let mut read_once = false;
+        let beat_over = Notify::new();
+        let opening_overlapped = AtomicBool::new(false);
         {
             let work = async {
-                schedule.beat().await;
+                let opened = schedule.beat(lasts).await;
+                opening_overlapped.store(!opened, Ordering::Relaxed);
+                schedule.beat_over().await;
+                beat_over.notify_one();
                 schedule.finish().await;
             };
             tokio::pin!(work);
@@ -212,7 +212,7 @@ impl Run {
                 tokio::select! {
                     () = &mut work => break,
                     () = stop.cancelled() => break,
-                    () = &mut first_read, if !read_once => {
+                    () = beat_over.notified(), if !read_once => {
                         read_once = true;
                         let read = witness::read(scenes, &mut self.testimony, self.clock);
                         tokio::select! {
@@ -224,6 +224,7 @@ impl Run {
                 }
             }
         }
+        self.circumstances.opening_overlapped = opening_overlapped.load(Ordering::Relaxed);
         progress.step("asking the server what it saw", None);
         let evidence = schedule.evidence();
         // What is still under way must not be ended before the server was asked about it.

@@ -1,5 +1,6 @@
 //! One scheduler: quiet probes first and all together, then what measures a beat.
 
+use proxyprobe_probes::io::BoxFuture;
 use proxyprobe_probes::io::observe::{Observation, Scene};
 use proxyprobe_probes::plan::Cost;
 use proxyprobe_probes::transport::Leg;
@@ -10,8 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long the quiet connections may take to open before the beat starts all the same.
-const OPENING: Duration = Duration::from_secs(4);
+/// How long the quiet connections may take to open before the beat starts all the same, as a share of the longest silence; on a
+/// link of 64 kbit/s the handshakes of a whole ladder take a quarter of a minute.
+const OPENING_SHARE: u32 = 2;
+/// But no longer and no shorter than this.
+const OPENING: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(15));
 
 /// Reads what a probe has written so far.
 type Read = Box<dyn Fn() -> Evidence + Send + Sync>;
@@ -20,8 +24,9 @@ type Read = Box<dyn Fn() -> Evidence + Send + Sync>;
 pub(crate) struct Schedule {
     reading: BTreeMap<ProbeId, BTreeMap<Leg, Read>>,
     quiet: JoinSet<()>,
+    steady: JoinSet<()>,
     cadence: JoinSet<()>,
-    waiting: Vec<proxyprobe_probes::io::BoxFuture<'static, ()>>,
+    waiting: Vec<(Cost, BoxFuture<'static, ()>)>,
     opening: mpsc::Receiver<std::convert::Infallible>,
 }
 
@@ -32,6 +37,7 @@ impl Schedule {
         let mut schedule = Self {
             reading: BTreeMap::new(),
             quiet: JoinSet::new(),
+            steady: JoinSet::new(),
             cadence: JoinSet::new(),
             waiting: Vec::new(),
             opening: opened,
@@ -46,25 +52,33 @@ impl Schedule {
                 if quiet {
                     schedule.quiet.spawn(work);
                 } else {
-                    schedule.waiting.push(work);
+                    schedule.waiting.push((probe.cost(), work));
                 }
             }
         }
         schedule
     }
 
-    /// Waits until the quiet connections are open, and starts what measures a beat.
-    pub(crate) async fn beat(&mut self) {
-        let _ = timeout(OPENING, self.opening.recv()).await;
-        for work in self.waiting.drain(..) {
-            self.cadence.spawn(work);
+    /// Waits until the quiet connections are open, and starts what measures a beat. Says whether they all were.
+    pub(crate) async fn beat(&mut self, longest: Duration) -> bool {
+        let patience = (longest / OPENING_SHARE).clamp(OPENING.0, OPENING.1);
+        let opened = timeout(patience, self.opening.recv()).await.is_ok();
+        for (cost, work) in self.waiting.drain(..) {
+            let set = if cost == Cost::Steady { &mut self.steady } else { &mut self.cadence };
+            set.spawn(work);
         }
+        opened
+    }
+
+    /// Waits until no beat is measured any more: from then on, asking the witness disturbs nothing.
+    pub(crate) async fn beat_over(&mut self) {
+        // A probe that crashed leaves what it had written.
+        while self.cadence.join_next().await.is_some() {}
     }
 
     /// Waits for everything.
     pub(crate) async fn finish(&mut self) {
-        // A probe that crashed leaves what it had written.
-        while self.cadence.join_next().await.is_some() {}
+        while self.steady.join_next().await.is_some() {}
         while self.quiet.join_next().await.is_some() {}
     }
 

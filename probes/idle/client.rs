@@ -2,7 +2,7 @@
 
 use super::server::{EVENTS, WEBSOCKET};
 use super::{Asked, Speaker, rungs};
-use crate::io::events::{event_source, listen};
+use crate::io::events::{Patience, event_source, listen};
 use crate::io::http::ask;
 use crate::io::observe::{Opening as Ready, Page, Scene, Sheet};
 use crate::io::testify::HOLD;
@@ -104,8 +104,8 @@ async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) 
         return;
     }
     let held = Held::new(answer.observer.clone());
-    let deadline = Instant::now() + Duration::from_millis(asked.silent_ms) + scene.answer();
-    let heard = listen(scene, page, EVENTS, &mut answer, deadline).await;
+    let patience = Patience { first: Duration::from_millis(asked.silent_ms) + scene.answer(), between: scene.answer() };
+    let heard = listen(scene, page, EVENTS, &mut answer, patience).await;
     if heard.newest.is_none() && answer.observer.ended().is_some() {
         sleep(HOLD).await;
     }

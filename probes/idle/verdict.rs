@@ -8,6 +8,9 @@ use crate::timeline::{End, Event, What};
 
 /// Loud ends of one limit agree within this much, or within 5 %: a limit is checked by timers of a second or so in some products.
 const AGREE_MS: u64 = 1_500;
+/// An end that comes within this time of the first words after the silence cannot be the answer to them: not even a box on the
+/// next desk reads, thinks and sends within two ticks of a timer.
+const CROSSING_MS: u64 = 2;
 /// "Still open" means that the server had heard nothing this long after the client was told (design: 3 s).
 const STILL_OPEN_MS: u64 = 3_000;
 
@@ -33,13 +36,26 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     one_limit_once(findings)
 }
 
-/// The ladder on which the server speaks first has few rungs. Where the other one found a limit, it only says the same less well.
+/// The ladder on which the server speaks first has few rungs. Where the other one found a limit that is no longer, it only says
+/// the same less well; and its doubts add nothing to the other's.
 fn one_limit_once(findings: Vec<Finding>) -> Vec<Finding> {
-    let is_limit = |f: &Finding| [DROPPED_SILENTLY, CLOSED, RESET, ONE_SIDE_TOLD, UNSTEADY, INCONCLUSIVE].contains(&f.code);
-    let key = |f: &Finding| f.word("transport").map(str::to_owned);
-    let found: Vec<_> =
-        findings.iter().filter(|f| is_limit(f) && f.word("first_speaker") == Some("client")).map(key).collect();
-    let repeats = |f: &Finding| is_limit(f) && f.word("first_speaker") == Some("server") && found.contains(&key(f));
+    let limit = |f: &Finding| f.number("after_ms").or(f.number("lost_ms"));
+    let others: Vec<(Option<String>, Option<u64>)> = findings
+        .iter()
+        .filter(|f| f.word("first_speaker") == Some("client") && f.code != LADDER_LIMITED)
+        .map(|f| (f.word("transport").map(str::to_owned), limit(f)))
+        .collect();
+    let repeats = |f: &Finding| {
+        f.word("first_speaker") == Some("server")
+            && f.code != LADDER_LIMITED
+            && others.iter().any(|(transport, other)| {
+                let same = transport.as_deref() == f.word("transport");
+                same && match (other, limit(f)) {
+                    (Some(other), Some(own)) => *other <= own.saturating_add(AGREE_MS),
+                    (_, own) => own.is_none(),
+                }
+            })
+    };
     findings.into_iter().filter(|f| !repeats(f)).collect()
 }
 
@@ -118,7 +134,7 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     if record.client.first(spoken).is_some() {
         return Fate::Lived;
     }
-    let over = record.client.first(|e| *e == Event::SilenceOver).unwrap_or(start + rung.asked.silent_ms);
+    let over = record.client.first(|e| *e == Event::SilenceOver).unwrap_or(start.saturating_add(rung.asked.silent_ms));
     let ended = broken_off(&record.client).or_else(|| record.client.ended());
     let at = ended.map_or(over, |(at, _)| at);
     if let Some(doubt) = around.doubt(record, at) {
@@ -127,7 +143,8 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     let acknowledged = record.kernel.as_ref().filter(|_| rung.asked.first_speaker == Speaker::Client).map(|kernel| kernel.unacked == 0);
     match ended {
         // An end that comes with the first words after the silence is the answer to them.
-        Some((at, end)) if at < over => {
+        // One that crossed them on the way is not.
+        Some((at, end)) if at < over.saturating_add(CROSSING_MS) || told_meanwhile(record, over, around).told() => {
             Fate::Ended { after_ms: at.saturating_sub(start), reset: *end == End::Reset, server: server_end(record, at, around) }
         }
         Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around), acknowledged },
@@ -139,7 +156,7 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
 /// What the server saw during the silence: what comes with the first words after it is the answer to them.
 fn told_meanwhile(record: &Record, over: u64, around: &Circumstances) -> ServerEnd {
     match record.witness.notes().and_then(|notes| notes.timeline.ended()) {
-        Some((ended, end)) if around.on_client_clock(ended) + around.same_moment_ms() < over => match end {
+        Some((ended, end)) if around.on_client_clock(ended).saturating_add(around.same_moment_ms()) < over => match end {
             End::Reset => ServerEnd::Reset,
             _ => ServerEnd::Fin,
         },
@@ -151,12 +168,12 @@ fn told_meanwhile(record: &Record, over: u64, around: &Circumstances) -> ServerE
 fn server_end(record: &Record, at: u64, around: &Circumstances) -> ServerEnd {
     let Some(notes) = record.witness.notes() else { return ServerEnd::Unknown };
     match notes.timeline.ended() {
-        Some((ended, end)) if around.on_client_clock(ended) <= at + STILL_OPEN_MS => match end {
+        Some((ended, end)) if around.on_client_clock(ended) <= at.saturating_add(STILL_OPEN_MS) => match end {
             End::Reset => ServerEnd::Reset,
             _ => ServerEnd::Fin,
         },
         _ => {
-            let asked_later = around.witness_reads.iter().any(|read| read.complete && read.at_ms >= at + STILL_OPEN_MS);
+            let asked_later = around.witness_reads.iter().any(|read| read.complete && read.at_ms >= at.saturating_add(STILL_OPEN_MS));
             if asked_later { ServerEnd::StillOpen } else { ServerEnd::Unknown }
         }
     }
@@ -173,7 +190,7 @@ fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     if opened < fates.len() {
         let refused = fates.len() - opened;
         findings.push(
-            Finding::new(LADDER_LIMITED, format!("{refused} of {} connections at once were refused; their silences were not tried.", fates.len()))
+            Finding::new(LADDER_LIMITED, format!("{refused} of {} connections at once did not come about; their silences were not tried.", fates.len()))
                 .with("opened", opened)
                 .with("refused", refused),
         );
@@ -182,7 +199,10 @@ fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let doubt = fates.iter().find_map(|(silent, fate)| if let Fate::Doubted(doubt) = fate { Some((*silent, *doubt)) } else { None });
     match (died, doubt) {
         (true, _) if different_remotes(rungs) => findings.push(inconclusive(Doubt::DifferentRemotes)),
-        (true, _) => findings.push(limit(&fates, around)),
+        (true, _) => {
+            let first_speaker = rungs.first().map_or(Speaker::Client, |rung| rung.asked.first_speaker);
+            findings.push(limit(&fates, first_speaker, around));
+        }
         (false, Some((silent, doubt))) => {
             findings.push(inconclusive(doubt).with("silence_ms", silent).with("survived_ms", survived(&fates)));
         }
@@ -196,7 +216,7 @@ fn survived(fates: &[(u64, Fate)]) -> u64 {
     fates.iter().filter(|(_, fate)| *fate == Fate::Lived).map(|(silent, _)| *silent).max().unwrap_or(0)
 }
 
-fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
+fn limit(fates: &[(u64, Fate)], first_speaker: Speaker, around: &Circumstances) -> Finding {
     let survived = survived(fates);
     let mut loud: Vec<(u64, bool, ServerEnd)> = fates
         .iter()
@@ -211,9 +231,9 @@ fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
         _ => None,
     });
     let shortest_loud = loud.first().map(|(after, ..)| *after);
-    let agree = AGREE_MS + around.client_lag_ms;
+    let agree = AGREE_MS.saturating_add(around.client_lag_ms);
     // A limit ends everything beyond it. A survivor above a death says that it was no limit.
-    let beyond = [silent.map(|(silence, ..)| silence), shortest_loud.map(|after| after + agree)];
+    let beyond = [silent.map(|(silence, ..)| silence), shortest_loud.map(|after| after.saturating_add(agree))];
     if let Some(died) = beyond.into_iter().flatten().min().filter(|died| *died < survived) {
         return Finding::new(
             UNSTEADY,
@@ -237,7 +257,10 @@ fn limit(fates: &[(u64, Fate)], around: &Circumstances) -> Finding {
             DROPPED_SILENTLY,
             lost,
             match survived {
-                0 => format!("A silence of {} is not survived, nor any longer one, and neither side is told.", seconds(lost)),
+                0 if first_speaker == Speaker::Server => {
+                    format!("Where the server speaks first after a silence of {}, its words are lost, and neither side is told.", seconds(lost))
+                }
+                0 => format!("No silence that was tried is survived, the shortest of {}, and neither side is told.", seconds(lost)),
                 _ => format!("A silence of {} is survived, one of {} is not, and neither side is told.", seconds(survived), seconds(lost)),
             },
         )

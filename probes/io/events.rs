@@ -121,8 +121,18 @@ pub struct Heard {
     pub retry: Option<Duration>,
 }
 
-/// Hears a stream to its end or until the deadline, and writes everything down as it arrives.
-pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer, deadline: Instant) -> Heard {
+/// How long an event may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The first one, from the head of the answer on.
+    pub first: Duration,
+    /// Each one after another, and the end after the last.
+    pub between: Duration,
+}
+
+/// Hears a stream to its end or until an event is overdue, and writes everything down as it arrives.
+pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer, patience: Patience) -> Heard {
+    let mut deadline = Instant::now() + patience.first;
     let mut parser = Parser::default();
     let mut heard = Heard::default();
     loop {
@@ -149,6 +159,7 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
                 Item::Data(data) => match Message::read(&data) {
                     Some(message) if message.word == page.nonce() => {
                         heard.newest = Some(message.number);
+                        deadline = Instant::now() + patience.between;
                         page.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
                     }
                     _ => page.pen.note(Event::Foreign(Untrusted::from_bytes(data.as_bytes(), 200))),

@@ -2,7 +2,7 @@
 
 use super::Asked;
 use super::server::{EVENTS, WEBSOCKET};
-use crate::io::events::{event_source, listen};
+use crate::io::events::{Patience, event_source, listen};
 use crate::io::http::ask;
 use crate::io::observe::{Page, Scene, Sheet};
 use crate::io::websocket::{Heard, Opening, open};
@@ -11,17 +11,31 @@ use crate::transport::Transport;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// The twins open this long after the run began: connections of different ages that end together tell a restart from a limit.
+/// The twins open this long after the run began, and at different times: connections of different ages that end or fall silent
+/// together tell a restart or a stall from a limit.
 const YOUNGER_MS: u64 = 1_600;
+/// And the event stream so much later; a quick run has no time for that.
+const YOUNGEST_MS: u64 = 4_000;
 
 pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
-    sleep_until(scene.clock.moment(YOUNGER_MS)).await;
-    let every_ms = (scene.plan.longest_idle_ms / 20).clamp(250, 1_000);
-    let busy_ms = scene.plan.longest_idle_ms.saturating_sub(YOUNGER_MS).max(1_000);
-    let asked = |transport| Asked { transport, busy_ms, every_ms };
-    let socket = sheet.ask(asked(Transport::WebSocket));
-    let stream = sheet.ask(asked(Transport::Sse));
-    tokio::join!(websocket(&scene, &socket, asked(Transport::WebSocket)), events(&scene, &stream, asked(Transport::Sse)));
+    let longest = scene.plan.longest_idle_ms;
+    let every_ms = (longest / 20).clamp(250, 1_000);
+    let stream_at = if longest > 2 * YOUNGEST_MS { YOUNGEST_MS } else { YOUNGER_MS };
+    // Busy until the longest silence ends, whenever they could begin.
+    let begin = |transport, at_ms: u64| {
+        let (scene, sheet) = (&scene, &sheet);
+        async move {
+            sleep_until(scene.clock.moment(at_ms)).await;
+            let busy_ms = longest.saturating_sub(scene.clock.ms()).max(1_000);
+            let asked = Asked { transport, busy_ms, every_ms };
+            let page = sheet.ask(asked);
+            match transport {
+                Transport::Sse => events(scene, &page, asked).await,
+                _ => websocket(scene, &page, asked).await,
+            }
+        }
+    };
+    tokio::join!(begin(Transport::WebSocket, YOUNGER_MS), begin(Transport::Sse, stream_at));
 }
 
 async fn websocket(scene: &Scene, page: &Page, asked: Asked) {
@@ -70,6 +84,6 @@ async fn events(scene: &Scene, page: &Page, asked: Asked) {
         page.pen.note(Event::Closed(Why::Done));
         return;
     }
-    let deadline = Instant::now() + Duration::from_millis(asked.busy_ms + asked.every_ms) + scene.answer();
-    listen(scene, page, EVENTS, &mut answer, deadline).await;
+    let overdue = Duration::from_millis(2 * asked.every_ms) + scene.answer();
+    listen(scene, page, EVENTS, &mut answer, Patience { first: overdue, between: overdue }).await;
 }

@@ -42,7 +42,7 @@ impl Probe for Lifetime {
     const ID: &'static str = "lifetime";
     const QUESTION: &'static str = "Does a busy connection live on?";
     const CODES: &'static [Code] = &[CAPPED, INCONCLUSIVE];
-    const COST: Cost = Cost::Cadence;
+    const COST: Cost = Cost::Steady;
     type Asked = Asked;
 
     fn asked(evidence: &[Exchange<Asked>]) -> bool {

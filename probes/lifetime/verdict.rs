@@ -35,8 +35,9 @@ fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
     let opened = record.client.first(|e| matches!(e, Event::Response(_)))?;
     // A proxy may end a stream as HTTP frames it; the server's own record says whether that was the plan.
     let notes = record.witness.notes();
-    let planned = notes.is_none_or(|notes| notes.timeline.closed().is_some_and(|(_, why)| why == Why::Done));
-    let ended = broken_off(&record.client).or_else(|| record.client.ended()).filter(|_| !planned);
+    let planned = notes.is_some_and(|notes| notes.timeline.closed().is_some_and(|(_, why)| why == Why::Done));
+    let neatly = record.client.ended().filter(|_| notes.is_some());
+    let ended = broken_off(&record.client).or(neatly).filter(|_| !planned);
     let (at, end) = match ended {
         Some((at, End::Reset)) => (at, "reset"),
         Some((at, _)) => (at, "closed"),
@@ -50,11 +51,17 @@ fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
     if age <= EARLY_MS {
         return None;
     }
-    if end != "silence" && quiet_before > 2 * twin.asked.every_ms + around.round_trip_ms + 1_000 {
+    if end != "silence" && quiet_before > twin.asked.every_ms.saturating_mul(2).saturating_add(around.round_trip_ms.saturating_add(1_000)) {
         return Some(inconclusive(around.doubt(record, at).unwrap_or(Doubt::Unclear)));
     }
+    let oldest = match twin.asked.transport {
+        Transport::WebSocket => around.company.oldest_websocket_ms,
+        Transport::Sse | Transport::LongPolling => around.company.oldest_stream_ms,
+    };
     Some(match around.doubt(record, at) {
         Some(doubt) => inconclusive(doubt),
+        // Another one of the kind grew older: age is not what ends them.
+        None if oldest > age.saturating_add(EARLY_MS) => inconclusive(Doubt::Contradicted),
         None => Finding::at(
             CAPPED,
             age,

@@ -37,10 +37,10 @@ async fn poll(scene: &Scene, page: &Page, asked: Asked, ready: Option<Opening>) 
     // Nothing tells this end that a request is being held, so the opening counts as over when it begins.
     drop(ready);
     let within = Duration::from_millis(asked.hold_ms) + scene.answer();
-    let deadline = Instant::now() + within;
     let query = format!("?hold_ms={}", asked.hold_ms);
     let Some(mut answer) = ask(scene, page, ROUTE, &query, HeaderMap::new(), within).await else { return };
     let observer = answer.observer.clone();
+    let deadline = Instant::now() + scene.answer();
     match timeout_at(deadline, proven_body(&scene.prover, page.nonce(), ROUTE, &mut answer, ANSWER_BYTES)).await {
         Err(_) => page.gave_up(&observer),
         Ok(Err(Some(end))) => page.pen.note(Event::Ended(end)),

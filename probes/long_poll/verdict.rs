@@ -4,11 +4,14 @@ use super::*;
 use crate::circumstances::Doubt;
 use crate::exchange::{Proof, Record};
 use crate::finding::seconds;
-use crate::timeline::{Event, What, Why};
+use crate::timeline::{Event, Timeline, What, Why};
 use crate::transport::Transport;
 
 /// An answer within this time has nothing to do with holding: the shortest hold is two seconds.
 const AT_ONCE_MS: u64 = 1_500;
+
+/// An answer may be lost and sent again: a retransmission or two of it are no silence.
+const GRACE_MS: u64 = 1_000;
 
 /// Judges the ladder of held requests, and the one that was given up.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
@@ -16,6 +19,14 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let mut findings = ladder(&held, around);
     findings.extend(aborted.into_iter().filter_map(|exchange| abort(&exchange.record, around)));
     findings.into_iter().map(|finding| finding.on(Transport::LongPolling)).collect()
+}
+
+/// What the server saw of a request that was never answered here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Saw {
+    Nothing,
+    Asked,
+    Answered,
 }
 
 /// What became of one held request.
@@ -27,13 +38,14 @@ enum Fate {
     Foreign { after_ms: u64, status: u16 },
     /// An end without an answer, after so many milliseconds.
     Ended { after_ms: u64 },
-    /// Nothing, and whether the server answered.
-    Silent { answered: bool },
+    /// Nothing, and how far it got.
+    Silent { saw: Saw },
     Doubted(Doubt),
     Unopened,
 }
 
-fn fate(record: &Record, around: &Circumstances) -> Fate {
+fn fate(exchange: &Exchange<Asked>, around: &Circumstances) -> Fate {
+    let record = &exchange.record;
     if record.client.first(|e| matches!(e, Event::Received(What::Body, ..))).is_some() && record.proof == Proof::Valid {
         return match record.response.as_ref().map(|head| head.status) {
             Some(200) => Fate::Answered,
@@ -56,8 +68,13 @@ fn fate(record: &Record, around: &Circumstances) -> Fate {
         (Some(_), Proof::Valid) => Fate::Ended { after_ms: over.saturating_sub(asked) },
         (Some(head), _) => Fate::Foreign { after_ms: answered.unwrap_or(over).saturating_sub(asked), status: head.status },
         (None, _) if record.client.first(|e| *e == Event::GaveUp).is_some() => {
-            let sent = |e: &Event| matches!(e, Event::Sent(What::Body, _));
-            Fate::Silent { answered: record.witness.notes().is_some_and(|notes| notes.timeline.first(sent).is_some()) }
+            let answered = |timeline: &Timeline| timeline.first(|e| matches!(e, Event::Sent(What::Body, _))).is_some();
+            let saw = match record.witness.notes() {
+                None => Saw::Nothing,
+                Some(notes) if answered(&notes.timeline) => Saw::Answered,
+                Some(_) => Saw::Asked,
+            };
+            if was_coming(record, exchange.asked.hold_ms, over, around) { Fate::Doubted(Doubt::Unclear) } else { Fate::Silent { saw } }
         }
         (None, _) => Fate::Ended { after_ms: over.saturating_sub(asked) },
     }
@@ -65,7 +82,7 @@ fn fate(record: &Record, around: &Circumstances) -> Fate {
 
 fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let mut fates: Vec<(u64, Fate)> =
-        held.iter().map(|exchange| (exchange.asked.hold_ms, fate(&exchange.record, around))).collect();
+        held.iter().map(|exchange| (exchange.asked.hold_ms, fate(exchange, around))).collect();
     fates.sort_by_key(|(hold, _)| *hold);
     let survived = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Answered)).map(|(hold, _)| *hold).max().unwrap_or(0);
     let mut findings = Vec::new();
@@ -73,10 +90,10 @@ fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         findings.push(Finding::new(CACHED, "A held request got an answer that the server had made for another one: something in between caches."));
     }
     let died = fates.iter().find_map(|(hold, fate)| match fate {
-        Fate::Foreign { after_ms, status } if *after_ms < AT_ONCE_MS && survived == 0 => Some((
-            *after_ms,
-            Finding::new(REFUSED, format!("Something in between answers requests for updates with HTTP {status}, at once."))
-                .with("status", *status),
+        _ if survived == 0 && let Some(how) = at_once(fate, around) => Some((
+            *hold,
+            Finding::new(REFUSED, format!("No request for updates gets the server's answer: {how}.")).with("survived_ms", 0)
+                .with("status", if let Fate::Foreign { status, .. } = fate { Some(*status) } else { None }),
         )),
         Fate::Foreign { after_ms, status } => Some((
             *after_ms,
@@ -89,8 +106,12 @@ fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
             Finding::at(CUT, *after_ms, format!("A held request is ended without an answer after {}.", seconds(*after_ms)))
                 .with("after_ms", *after_ms),
         )),
-        Fate::Silent { answered } => {
-            let fault = if *answered { "never arrives, although the server sent it" } else { "never comes: the server did not see the request" };
+        Fate::Silent { saw } => {
+            let fault = match saw {
+                Saw::Answered => "never arrives, although the server sent it",
+                Saw::Asked => "never comes",
+                Saw::Nothing => "never comes: the server did not see the request",
+            };
             let summary = format!("The answer to a request that is held for {} {fault}.", seconds(*hold));
             Some((*hold, Finding::at(CUT, *hold, summary).with("lost_ms", *hold)))
         }
@@ -107,6 +128,25 @@ fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         (None, None) => {}
     }
     findings
+}
+
+/// Whether the answer was still due, or just under way, when the client gave up: the request took its time to arrive.
+fn was_coming(record: &Record, hold_ms: u64, gave_up: u64, around: &Circumstances) -> bool {
+    let Some(notes) = record.witness.notes() else { return false };
+    let asked = notes.timeline.first(|e| *e == Event::Request).map(|at| around.on_client_clock(at));
+    let grace = around.round_trip_ms.saturating_add(GRACE_MS);
+    asked.is_some_and(|at| at.saturating_add(hold_ms).saturating_add(grace) >= gave_up)
+}
+
+/// How a request failed that failed at once, or before the server saw it: then it is not the holding.
+fn at_once(fate: &Fate, around: &Circumstances) -> Option<String> {
+    let soon = |after: u64| after < AT_ONCE_MS.saturating_add(around.round_trip_ms);
+    match fate {
+        Fate::Foreign { after_ms, status } if soon(*after_ms) => Some(format!("something in between answers with HTTP {status}, at once")),
+        Fate::Ended { after_ms } if soon(*after_ms) => Some("the connection is ended at once".to_owned()),
+        Fate::Silent { saw: Saw::Nothing } => Some("the requests never reach it".to_owned()),
+        _ => None,
+    }
 }
 
 /// Whether the server learnt that the client gave up.

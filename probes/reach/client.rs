@@ -122,7 +122,8 @@ pub async fn hello(scene: &Scene, about: &Asked, sheet: &Sheet<Asked>) {
     let patience = scene.answer().min(HELLO);
     let deadline = Instant::now() + patience;
     let asking = ask(scene, &page, ROUTE, "", HeaderMap::new(), patience);
-    let Some(mut answer) = timeout_at(deadline, asking).await.unwrap_or_else(|_| {
+    // A little later than the answer's own deadline, which says more about what is missing.
+    let Some(mut answer) = timeout_at(deadline + Duration::from_millis(200), asking).await.unwrap_or_else(|_| {
         page.failed(Failure { operation: Operation::Connect, kind: Kind::TimedOut, peer: about.peer.clone(), detail: Untrusted::default() });
         None
     }) else {

@@ -49,7 +49,7 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
             SERVER_UNAVAILABLE,
             format!("{} is not available: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.", server(asked)),
         ),
-        300..=399 if asked.leg == Leg::Http && host_of(location) == Some(("https", asked.host.as_str())) => {
+        300..=399 if asked.leg == Leg::Http && host_of(location) == Some(("https".to_owned(), plain_name(asked.host.as_str()))) => {
             Finding::new(REDIRECTED_TO_HTTPS, "The cleartext leg redirects to TLS and was not tested.")
         }
         _ => match positive_evidence(asked, record, location) {
@@ -69,7 +69,7 @@ fn positive_evidence(asked: &Asked, record: &Record, location: &str) -> Option<S
     if head.status == 511 {
         return Some("HTTP 511, a network that wants a login (RFC 6585 section 6)".to_owned());
     }
-    if let Some((_, host)) = host_of(location).filter(|(_, host)| (300..400).contains(&head.status) && *host != asked.host.as_str()) {
+    if let Some((_, host)) = host_of(location).filter(|(_, host)| (300..400).contains(&head.status) && *host != plain_name(asked.host.as_str())) {
         return Some(format!("a redirect to another host, {host}"));
     }
     let texts = head.headers.iter().map(|(_, value)| value.as_str());
@@ -81,13 +81,18 @@ fn positive_evidence(asked: &Asked, record: &Record, location: &str) -> Option<S
     asked.proven_elsewhere.then(|| format!("HTTP {}, while the server was proven to be there over the other leg", head.status))
 }
 
-/// Scheme and host of an absolute URL.
-fn host_of(url: &str) -> Option<(&str, &str)> {
+/// Scheme and host of an absolute URL, both in lower case, the host without the root's dot.
+fn host_of(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let port_at = host.rfind(':').filter(|at| host.get(at + 1..).is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())));
-    Some((scheme, port_at.and_then(|at| host.get(..at)).unwrap_or(host).trim_matches(['[', ']'])))
+    let host = port_at.and_then(|at| host.get(..at)).unwrap_or(host);
+    Some((scheme.to_ascii_lowercase(), plain_name(host)))
+}
+
+fn plain_name(host: &str) -> String {
+    host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase()
 }
 
 fn failed(failure: &Failure, asked: &Asked) -> Finding {

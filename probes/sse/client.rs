@@ -2,13 +2,13 @@
 
 use super::server::ROUTE;
 use super::{Asked, Kind};
-use crate::io::events::{Heard, event_source, listen};
+use crate::io::events::{Heard, Patience, event_source, listen};
 use crate::io::http::ask;
 use crate::io::observe::{Scene, Sheet};
 use crate::plan::Depth;
 use crate::timeline::{Event, Why};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// The most that a server's `retry:` is obeyed.
 const RETRY_MAX: Duration = Duration::from_secs(1);
@@ -32,7 +32,6 @@ async fn stream(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked, last: Option<
     let query = format!("?count={}&every_ms={}{hinted}", asked.count, asked.every_ms);
     // A held-back head comes with the end of the stream at the latest.
     let lasts = Duration::from_millis(u64::from(asked.count + 1) * asked.every_ms) + scene.answer();
-    let deadline = Instant::now() + lasts;
     let Some(mut answer) = ask(scene, &page, ROUTE, &query, event_source(last), lasts).await else { return Heard::default() };
     if answer.head.status != 200 {
         let (body, _) = answer.read(300).await;
@@ -40,5 +39,6 @@ async fn stream(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked, last: Option<
         page.pen.note(Event::Closed(Why::Done));
         return Heard::default();
     }
-    listen(scene, &page, ROUTE, &mut answer, deadline).await
+    let between = Duration::from_millis(2 * asked.every_ms) + scene.answer();
+    listen(scene, &page, ROUTE, &mut answer, Patience { first: lasts, between }).await
 }

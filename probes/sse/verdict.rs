@@ -11,6 +11,8 @@ use crate::transport::Transport;
 const LATE_MS: u64 = 500;
 /// Events of one burst arrive within this share of the time in which they were sent.
 const BURST_SHARE: u64 = 4;
+/// An event that came within this time before the client gave up says that more were coming: the longest gap is half a second.
+const COMING_MS: u64 = 1_500;
 /// How closely a delay must follow the gap to the next event to be "one event behind".
 const FOLLOWS_MS: i64 = 75;
 
@@ -19,7 +21,13 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let of = |kind| evidence.iter().find(|exchange| exchange.asked.kind == kind);
     let mut findings = of(Kind::Plain).map_or_else(Vec::new, |plain| stream(plain, around));
     let hinted_is_clean = of(Kind::Hinted).is_some_and(|hinted| stream(hinted, around).is_empty());
-    let held = |f: &Finding| [BUFFERED_UNTIL_END, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD].contains(&f.code);
+    // What cuts one stream and not the one beside it, or not the longer one that came later, is no rule.
+    for finding in findings.iter_mut().filter(|f| f.code == CUT || f.code == REFUSED) {
+        if hinted_is_clean || around.company.events_flowed {
+            *finding = inconclusive(Doubt::Contradicted);
+        }
+    }
+    let held = |f: &Finding| [BUFFERED_UNTIL_END, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD].contains(&f.code);
     for finding in findings.iter_mut().filter(|finding| held(finding)) {
         if hinted_is_clean {
             finding.summary.push_str(" With the headers X-Accel-Buffering: no and Cache-Control: no-cache, no-transform it streams.");
@@ -66,7 +74,7 @@ fn stream(exchange: &Exchange<Asked>, around: &Circumstances) -> Vec<Finding> {
         findings.push(finding);
     } else {
         findings.extend(timing(exchange, &arrivals, around));
-        findings.extend(content(record, &arrivals));
+        findings.extend(content(exchange, &arrivals));
     }
     match (findings.iter().any(Finding::blames), doubt) {
         (true, Some(doubt)) => vec![inconclusive(doubt)],
@@ -94,7 +102,10 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Option<Find
     let received = arrivals.len();
     let asked = exchange.asked.count as usize;
     let complete = arrivals.iter().any(|arrival| arrival.number == exchange.asked.count);
-    (!complete).then(|| {
+    if complete || still_coming(record, arrivals) {
+        return None;
+    }
+    Some({
         let summary = match received {
             0 => format!("None of the stream's {asked} events arrived, although the server sent them."),
             _ => format!("The stream broke off after {received} of {asked} events."),
@@ -103,12 +114,18 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Option<Find
     })
 }
 
+/// Whether events were late and still coming when the client gave up: that is a delay, not a cut.
+fn still_coming(record: &Record, arrivals: &[Arrival]) -> bool {
+    let gave_up = record.client.first(|e| *e == Event::GaveUp);
+    gave_up.zip(arrivals.last()).is_some_and(|(at, last)| at.saturating_sub(last.at) <= COMING_MS)
+}
+
 fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstances) -> Option<Finding> {
     let (first, last) = (arrivals.first()?, arrivals.last()?);
     let sending = last.sent.saturating_sub(first.sent);
     let arriving = last.at.saturating_sub(first.at);
     let held = first.at.saturating_sub(first.sent);
-    if arriving < sending / BURST_SHARE && first.at + around.clock_bound_ms >= last.sent {
+    if arriving < sending / BURST_SHARE && first.at.saturating_add(around.clock_bound_ms) >= last.sent {
         return Some(
             Finding::new(
                 BUFFERED_UNTIL_END,
@@ -123,9 +140,13 @@ fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstanc
     let delay = median(&delays);
     let blame = |finding: Finding| {
         // Times below a second mean nothing on a machine whose timers are late.
-        if around.timers_late() { inconclusive(Doubt::TimersLate) } else { finding.with("extra_delay_p50_ms", delay) }
+        match () {
+            () if around.timers_late() => inconclusive(Doubt::TimersLate),
+            () if around.opening_overlapped => inconclusive(Doubt::OwnLoad),
+            () => finding.with("extra_delay_p50_ms", delay),
+        }
     };
-    if follows_the_next(arrivals) {
+    if follows_the_next(arrivals, around) {
         return Some(blame(Finding::new(ONE_EVENT_BEHIND, "Each event arrives only when the server sends the next one.")));
     }
     let head = exchange.record.client.first(|e| matches!(e, Event::Response(_)));
@@ -134,11 +155,14 @@ fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstanc
         (Some(at), Some(sent)) => at.saturating_sub(around.on_client_clock(sent)).saturating_sub(around.round_trip_ms / 2),
         _ => 0,
     };
-    let bound = LATE_MS + around.clock_bound_ms;
-    if delay > bound {
+    let bound = LATE_MS.saturating_add(around.clock_bound_ms);
+    // A stall delays some events much and others not; what delays a stream delays all of it.
+    let always = delays.iter().filter(|delay| **delay > bound / 2).count() * 10 >= delays.len() * 9;
+    if delay > bound && always {
         return Some(blame(Finding::new(DELAYED, format!("Events arrive {} late.", seconds(delay)))));
     }
-    (head_delay > bound).then(|| {
+    // One lost segment delays a head by a retransmission timeout, which follows the round trip.
+    (head_delay > bound.saturating_add(around.round_trip_ms.saturating_mul(3))).then(|| {
         blame(Finding::new(HEADERS_WITHHELD, format!("The head of the answer is held back for {}.", seconds(head_delay))))
             .with("head_delay_ms", head_delay)
     })
@@ -146,11 +170,14 @@ fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstanc
 
 /// Whether each event arrives a constant time after the next one was sent, while its own delay varies: the gaps alternate, so
 /// that a constant delay does not look like it, and the clocks' difference drops out.
-fn follows_the_next(arrivals: &[Arrival]) -> bool {
+fn follows_the_next(arrivals: &[Arrival], around: &Circumstances) -> bool {
     let pairs = || arrivals.iter().zip(arrivals.iter().skip(1));
     let behind_next: Vec<i64> = pairs().map(|(event, next)| difference(event.at, next.sent)).collect();
     let own_delay: Vec<i64> = pairs().map(|(event, _)| difference(event.at, event.sent)).collect();
-    behind_next.len() >= 4 && spread(&behind_next) <= FOLLOWS_MS && spread(&own_delay) > 2 * FOLLOWS_MS
+    // What arrives before the next one is sent does not wait for it; the clocks are known to differ by no more than this.
+    let bound = i64::try_from(around.clock_bound_ms).unwrap_or(i64::MAX).saturating_add(FOLLOWS_MS);
+    let waits = behind_next.iter().filter(|behind| **behind >= -bound).count() * 10 >= behind_next.len() * 9;
+    behind_next.len() >= 4 && waits && spread(&behind_next) <= FOLLOWS_MS && spread(&own_delay) > 2 * FOLLOWS_MS
 }
 
 fn difference(a: u64, b: u64) -> i64 {
@@ -165,7 +192,8 @@ fn spread(values: &[i64]) -> i64 {
     inner.last().zip(inner.first()).map_or(0, |(last, first)| last - first)
 }
 
-fn content(record: &Record, arrivals: &[Arrival]) -> Vec<Finding> {
+fn content(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Vec<Finding> {
+    let record = &exchange.record;
     let mut findings = Vec::new();
     let media_type = record.response.as_ref().and_then(|head| head.values("content-type").next()).unwrap_or("none");
     let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -182,6 +210,10 @@ fn content(record: &Record, arrivals: &[Arrival]) -> Vec<Finding> {
     numbers.sort_unstable();
     let all = numbers.len();
     numbers.dedup();
+    let missing = (exchange.asked.count as usize).saturating_sub(numbers.len());
+    if missing > 0 && numbers.last() == Some(&exchange.asked.count) {
+        findings.push(Finding::new(CONTENT_ALTERED, format!("{missing} events are missing in the middle of the stream.")).with("missing", missing));
+    }
     if numbers.len() < all {
         findings.push(Finding::new(DUPLICATED, "Events arrived more than once.").with("repeated", all - numbers.len()));
     }

@@ -1,6 +1,7 @@
 //! What an opening handshake tells, by what both ends saw of it.
 
 use super::*;
+use crate::finding::Outcome;
 use crate::circumstances::{Doubt, broken_off};
 use crate::exchange::{Proof, Record, Witness, has_token};
 use crate::timeline::Event;
@@ -18,6 +19,12 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
             TOKEN_CASE_SENSITIVE,
             "The handshake passes with `Upgrade: WebSocket` and fails with `Upgrade: websocket`, which is what browsers send.",
         )
+    } else {
+        finding
+    };
+    // Other WebSockets of this leg opened as a browser's does: what happened to this one is no rule.
+    let finding = if finding.outcome == Outcome::Broken && around.company.websockets_opened > 0 && !mixed_passes {
+        inconclusive(Doubt::Contradicted)
     } else {
         finding
     };
@@ -42,9 +49,7 @@ fn handshake(record: &Record, around: &Circumstances) -> Option<Finding> {
 
 /// A 101 arrived.
 fn switched(record: &Record, around: &Circumstances) -> Option<Finding> {
-    let notes = record.witness.notes();
-    let sent_101 = notes.is_some_and(|notes| notes.timeline.first(|e| *e == Event::Response(101)).is_some());
-    if !is_ours(record) && !sent_101 {
+    if !is_ours(record) && !sent_101(record) {
         return Some(match around.doubt(record, last(record)) {
             Some(doubt) => inconclusive(doubt),
             None => Finding::new(
@@ -82,6 +87,7 @@ fn refused(record: &Record, status: u16, around: &Circumstances) -> Option<Findi
         Some(_) => match (as_arrived(record), doubt) {
             (Some(finding), _) => finding,
             (None, Some(doubt)) => return Some(inconclusive(doubt)),
+            (None, None) if !sent_101(record) => return Some(inconclusive(Doubt::Unclear)),
             (None, None) => Finding::new(
                 LOST_101,
                 format!("The server accepted the WebSocket, but instead of its 101 an HTTP {status} arrived."),
@@ -100,9 +106,14 @@ fn unanswered(record: &Record, around: &Circumstances) -> Option<Finding> {
     if let Some(finding) = as_arrived(record) {
         return Some(finding);
     }
+    if around.under_way(record) {
+        return Some(inconclusive(Doubt::Unclear));
+    }
     let garbage = record.client.failed().map(|(_, failure)| failure);
     Some(match (around.doubt(record, last(record)), record.witness.notes(), garbage) {
         (Some(doubt), ..) => inconclusive(doubt),
+        // It came, but the server had not answered yet.
+        (None, Some(_), _) if !sent_101(record) => inconclusive(Doubt::Unclear),
         (None, None, Some(failure)) => {
             Finding::new(REFUSED, format!("Something in between answered the handshake with what is no HTTP: {failure}."))
         }
@@ -166,6 +177,11 @@ fn deviations(record: &Record) -> Vec<&'static str> {
     // Point 6: we ask for none.
     check(head.values("sec-websocket-protocol").next().is_none(), "it names a subprotocol that nobody asked for");
     found
+}
+
+/// Whether the server says that it answered with a 101.
+fn sent_101(record: &Record) -> bool {
+    record.witness.notes().is_some_and(|notes| notes.timeline.first(|e| *e == Event::Response(101)).is_some())
 }
 
 fn is_ours(record: &Record) -> bool {

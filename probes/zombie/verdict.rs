@@ -3,17 +3,26 @@
 use super::*;
 use crate::circumstances::{Doubt, broken_off};
 use crate::exchange::{Proof, Record, Witness};
-use crate::finding::seconds;
-use crate::timeline::{Event, What};
+use crate::finding::{Outcome, seconds};
+use crate::timeline::{Event, Timeline, What};
 use crate::transport::{Direction, Transport, Via};
 
 /// An end within this time of the 101 is an early kill; what lives longer and is busy has a limited lifetime.
 /// Field reports speak of 100 to 500 ms; two seconds leave room for a slow path.
 const EARLY_MS: u64 = 2_000;
 
+/// An echo that came within this time before the client gave up says that more were coming.
+const COMING_MS: u64 = 1_500;
+
 /// Judges every conversation.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
-    evidence.iter().filter_map(|exchange| conversation(exchange, around)).collect()
+    // A longer conversation of this leg went well: what happened to this one is no rule.
+    let contradicted = |finding: &Finding| finding.outcome == Outcome::Broken && around.company.websocket_talked;
+    evidence
+        .iter()
+        .filter_map(|exchange| conversation(exchange, around))
+        .map(|finding| if contradicted(&finding) { inconclusive(Doubt::Contradicted) } else { finding })
+        .collect()
 }
 
 fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
@@ -38,10 +47,11 @@ fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Fi
         let summary = format!("The WebSocket opened and was ended {} later; the server did not end it.", seconds(after));
         Finding::new(CLOSED_EARLY, summary).with("after_ms", after)
     } else if sent.len() == exchange.asked.messages as usize && sent.iter().all(|number| echoes.contains(number)) {
-        if !greeting.is_empty() && ticks.len() == exchange.asked.messages as usize {
+        let all_ticks = ticks.len() == exchange.asked.messages as usize;
+        if !greeting.is_empty() && all_ticks {
             return None;
         }
-        if !greeting.is_empty() {
+        if !greeting.is_empty() || !all_ticks {
             return Some(inconclusive(around.doubt(record, last).unwrap_or(Doubt::Unclear)));
         }
         Finding::new(GREETING_LOST, "The server's first message after the 101 was lost; everything later passed.")
@@ -68,6 +78,9 @@ fn silence(record: &Record, around: &Circumstances, got_anything: bool, sent: &[
     let Some(notes) = record.witness.notes() else { return inconclusive(Doubt::Unclear) };
     let arrived = notes.timeline.received(What::Frame);
     let echoes = record.client.received(What::Echo);
+    if still_coming(record, &notes.timeline, around) {
+        return inconclusive(Doubt::Unclear);
+    }
     let all_arrived = sent.iter().all(|number| arrived.contains(number));
     let finding = match (got_anything, arrived.is_empty(), all_arrived) {
         (false, true, _) => Finding::new(
@@ -99,6 +112,18 @@ fn silence(record: &Record, around: &Circumstances, got_anything: bool, sent: &[
         .with("after_messages", echoes.len()),
     };
     stamp(finding, record)
+}
+
+/// Whether messages were late and still coming when the client gave up: slow is not dead.
+fn still_coming(record: &Record, server: &Timeline, around: &Circumstances) -> bool {
+    let Some(gave_up) = record.client.first(|e| *e == Event::GaveUp) else { return false };
+    let heard = record.client.last(|e| matches!(e, Event::Received(What::Echo, ..)));
+    let arrived = server.last(|e| matches!(e, Event::Received(What::Frame, ..))).map(|at| around.on_client_clock(at));
+    let late = |at: Option<u64>, grace: u64| at.is_some_and(|at| at.saturating_add(grace) >= gave_up);
+    // Ticks that arrive while echoes do not say that the way back is open.
+    let ticks_go_on = record.client.received(What::Tick).len() > record.client.received(What::Echo).len();
+    let all_arrived = record.client.sent(What::Frame).iter().all(|number| server.received(What::Frame).contains(number));
+    late(heard, COMING_MS) || late(arrived, 0) || (ticks_go_on && all_arrived) || around.under_way(record)
 }
 
 fn stamp(finding: Finding, record: &Record) -> Finding {

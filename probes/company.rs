@@ -1,0 +1,246 @@
+//! What several connections of one run did together: a restart, a stall of the whole path, a connection that did what another
+//! one of its kind did not. None of it is the doing of a limit or of a filter.
+
+use crate::circumstances::broken_off;
+use crate::exchange::{Proof, Record};
+use crate::timeline::{Event, What};
+use crate::transport::Leg;
+
+/// One connection of the run.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// Its leg.
+    pub leg: Leg,
+    /// Whether something was meant to pass all the time.
+    pub busy: bool,
+    /// What was seen of it.
+    pub record: &'a Record,
+}
+
+/// What the connections of one leg did together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Company {
+    /// Times at which connections ended together that no limit ends together.
+    pub mass_ends_ms: Vec<u64>,
+    /// Times from and to which nothing passed on connections that have nothing but the path in common.
+    pub stalls_ms: Vec<(u64, u64)>,
+    /// Some connections of a ladder were refused at the door while others opened.
+    pub connections_limited: bool,
+    /// How many WebSockets of the leg opened, with proof.
+    pub websockets_opened: usize,
+    /// A WebSocket of the leg carried messages both ways for longer than a zombie is given.
+    pub websocket_talked: bool,
+    /// An event stream of the leg brought event after event.
+    pub events_flowed: bool,
+    /// The age of the oldest WebSocket of the leg when it last heard something, in milliseconds.
+    pub oldest_websocket_ms: u64,
+    /// The same of streams.
+    pub oldest_stream_ms: u64,
+}
+
+/// Connections that end within this window ended together: a reload or a death takes them all in one scheduling round of the
+/// machine that dies, and half a second leaves room for loss of one segment.
+pub const TOGETHER_MS: u64 = 500;
+/// Ages that differ by more than this are different: limits of idle time or lifetime end connections at one age.
+const DIFFERENT_AGE_MS: u64 = 1_000;
+/// A busy connection on which nothing arrives for so long has stalled: the slowest beat is one message a second.
+const STALL_MS: u64 = 1_700;
+/// Connections that stall within this time of each other stall together: one beat of the slowest, and a little.
+const STALL_TOGETHER_MS: u64 = 1_200;
+/// More than a zombie's whole conversation: messages that passed after it would have been over.
+const TALKED: usize = 14;
+/// Events that show that streams flow.
+const FLOWED: usize = 5;
+
+impl Company {
+    /// What the connections of `leg` did, among all of the run.
+    pub fn of(leg: Leg, members: &[Member<'_>]) -> Self {
+        let own = || members.iter().filter(move |member| member.leg == leg).map(|member| member.record);
+        let websockets = || own().filter(|record| is_websocket(record) && record.proof == Proof::Valid);
+        Self {
+            mass_ends_ms: mass_ends(members),
+            stalls_ms: stalls(members),
+            connections_limited: false,
+            websockets_opened: websockets().count(),
+            websocket_talked: websockets().any(|record| record.client.received(What::Echo).len() >= TALKED),
+            oldest_websocket_ms: own().filter(|record| is_websocket(record)).filter_map(life).max().unwrap_or(0),
+            oldest_stream_ms: own().filter(|record| !is_websocket(record)).filter_map(life).max().unwrap_or(0),
+            events_flowed: own().any(|record| record.proof == Proof::Valid && steady_events(record) >= FLOWED),
+        }
+    }
+}
+
+fn is_websocket(record: &Record) -> bool {
+    record.response.as_ref().is_some_and(|head| head.status == 101)
+}
+
+/// Events that came one by one: a burst at the end of a stream is no flow.
+fn steady_events(record: &Record) -> usize {
+    let times: Vec<u64> =
+        record.client.entries.iter().filter(|e| matches!(e.event, Event::Received(What::Event, ..))).map(|e| e.at_ms).collect();
+    times.windows(2).filter(|pair| pair.last().zip(pair.first()).is_some_and(|(b, a)| b - a >= 100)).count()
+}
+
+fn mass_ends(members: &[Member<'_>]) -> Vec<u64> {
+    let mut ends: Vec<(u64, u64, &Member<'_>)> =
+        members.iter().filter_map(|m| unplanned_end(m.record).map(|(at, age)| (at, age, m))).collect();
+    ends.sort_unstable_by_key(|(at, age, _)| (*at, *age));
+    let group = |at: u64| ends.iter().filter(move |(other, ..)| other.abs_diff(at) <= TOGETHER_MS);
+    let is_mass = |at: u64| {
+        let ages = || group(at).map(|(_, age, _)| *age);
+        let spread = ages().max().unwrap_or(0) - ages().min().unwrap_or(0);
+        // Busy and silent ones at once: no silence ended the busy one, and no lifetime did if another busy one grew older.
+        let busy_ended_young =
+            group(at).any(|(_, age, member)| member.busy && members.iter().any(|other| outlived(other, member, *age)));
+        group(at).count() >= 3 && (spread > DIFFERENT_AGE_MS || busy_ended_young)
+    };
+    let mut times: Vec<u64> = ends.iter().map(|(at, ..)| *at).filter(|at| is_mass(*at)).collect();
+    times.dedup();
+    times
+}
+
+/// Whether `other` is a busy connection of the same kind as `member` that lived clearly longer than `age`.
+fn outlived(other: &Member<'_>, member: &Member<'_>, age: u64) -> bool {
+    other.busy
+        && other.leg == member.leg
+        && is_websocket(other.record) == is_websocket(member.record)
+        && life(other.record).is_some_and(|life| life > age.saturating_add(DIFFERENT_AGE_MS))
+}
+
+/// How old a connection was when it last heard something.
+fn life(record: &Record) -> Option<u64> {
+    let opened = record.client.first(|e| matches!(e, Event::Opened))?;
+    Some(record.client.last(|e| matches!(e, Event::Received(..)))?.saturating_sub(opened))
+}
+
+/// When a connection was ended by something other than its two ends' own plans, and how old it was then.
+fn unplanned_end(record: &Record) -> Option<(u64, u64)> {
+    let opened = record.client.first(|e| matches!(e, Event::Opened))?;
+    let (at, _) = broken_off(&record.client)?;
+    Some((at, at.saturating_sub(opened)))
+}
+
+/// A time in which nothing arrived on a busy connection.
+struct Gap<'a> {
+    from: u64,
+    to: u64,
+    age: u64,
+    /// How much had arrived before.
+    before: usize,
+    /// Whether something arrived afterwards.
+    resumed: bool,
+    member: &'a Member<'a>,
+}
+
+fn stalls(members: &[Member<'_>]) -> Vec<(u64, u64)> {
+    let gaps: Vec<Gap<'_>> = members.iter().filter(|member| member.busy).flat_map(gaps).collect();
+    let mut found = Vec::new();
+    for (index, a) in gaps.iter().enumerate() {
+        for b in gaps.iter().skip(index + 1) {
+            let same_kind = is_websocket(a.member.record) == is_websocket(b.member.record);
+            // No filter holds WebSockets and streams back and lets both go on; no limit silences connections of different ages.
+            let both_went_on = a.resumed && b.resumed && !same_kind;
+            let ages_differ = a.age.abs_diff(b.age) > DIFFERENT_AGE_MS && a.before >= 2 && b.before >= 2;
+            if a.from.abs_diff(b.from) <= STALL_TOGETHER_MS && (both_went_on || ages_differ) {
+                found.push((a.from.min(b.from), a.to.max(b.to)));
+            }
+        }
+    }
+    found
+}
+
+fn gaps<'a>(member: &'a Member<'a>) -> Vec<Gap<'a>> {
+    let client = &member.record.client;
+    let opened = client.first(|e| matches!(e, Event::Opened)).unwrap_or(0);
+    let heard: Vec<u64> = client.entries.iter().filter(|e| matches!(e.event, Event::Received(..))).map(|e| e.at_ms).collect();
+    let gave_up = client.first(|e| matches!(e, Event::GaveUp));
+    let mut gaps = Vec::new();
+    for (index, from) in heard.iter().enumerate() {
+        let next = heard.get(index + 1).copied();
+        if let Some(to) = next.or(gave_up).filter(|to| to.saturating_sub(*from) >= STALL_MS) {
+            let age = from.saturating_sub(opened);
+            gaps.push(Gap { from: *from, to, age, before: index + 1, resumed: next.is_some(), member });
+        }
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::ResponseHead;
+    use crate::timeline::End;
+
+    fn record(status: u16, opened: u64, heard: &[u64], last: (u64, Event)) -> Record {
+        let response = ResponseHead { status, version: "1.1".into(), headers: Vec::new(), raw: Default::default() };
+        let mut record = Record { response: Some(response), proof: Proof::Valid, ..Record::default() };
+        record.client.push(opened, Event::Opened);
+        let what = if status == 101 { What::Echo } else { What::Event };
+        for (number, at) in (1..).zip(heard) {
+            record.client.push(*at, Event::Received(what, number, None));
+        }
+        record.client.push(last.0, last.1);
+        record
+    }
+
+    fn company(records: &[(bool, Record)]) -> Company {
+        let members: Vec<_> = records.iter().map(|(busy, record)| Member { leg: Leg::Http, busy: *busy, record }).collect();
+        Company::of(Leg::Http, &members)
+    }
+
+    fn beat(from: u64, to: u64) -> Vec<u64> {
+        (from..to).step_by(1_000).collect()
+    }
+
+    #[test]
+    fn an_idle_limit_is_no_mass_end_but_a_restart_is() {
+        let silent = |opened, at| (false, record(101, opened, &[opened + 10], (at, Event::Ended(End::Fin))));
+        let limit = [silent(0, 5000), silent(100, 5100), silent(200, 5200), silent(300, 5300)];
+        assert_eq!(company(&limit).mass_ends_ms, Vec::<u64>::new());
+        let restart = [silent(0, 5000), silent(100, 5010), silent(1600, 5020)];
+        assert_eq!(company(&restart).mass_ends_ms, [5000, 5010, 5020]);
+        assert_eq!(company(&restart[1..]).mass_ends_ms, Vec::<u64>::new());
+    }
+
+    #[test]
+    fn an_early_restart_is_told_from_an_early_kill_by_what_lives_on() {
+        let young = |opened| (opened > 200, record(101, opened, &[opened + 10], (1300, Event::Ended(End::Fin))));
+        let all = [young(100), young(150), young(300)];
+        assert_eq!(company(&all).mass_ends_ms, Vec::<u64>::new());
+        let twin = (true, record(101, 1600, &beat(1700, 12_000), (12_000, Event::Closed(crate::timeline::Why::Done))));
+        let with_twin: Vec<_> = all.into_iter().chain([twin]).collect();
+        assert_eq!(company(&with_twin).mass_ends_ms, [1300]);
+    }
+
+    #[test]
+    fn a_path_that_stalls_stalls_everything() {
+        let socket = |from: u64, to: u64| [beat(1700, from), beat(to, 12_000)].concat();
+        let done = (12_000, Event::Closed(crate::timeline::Why::Done));
+        let stalled = [
+            (true, record(101, 1600, &socket(5_000, 8_000), done.clone())),
+            (true, record(200, 4000, &socket(5_000, 8_200), done.clone())),
+        ];
+        assert_eq!(company(&stalled).stalls_ms, [(4_700, 8_200)]);
+        // One of them alone: that is no stall of the path.
+        assert_eq!(company(&stalled[..1]).stalls_ms, []);
+        // Fallen silent for good, at different ages.
+        let gone = [
+            (true, record(101, 1600, &beat(1700, 9_000), (13_000, Event::GaveUp))),
+            (true, record(200, 4000, &beat(4_100, 9_000), (14_000, Event::GaveUp))),
+        ];
+        assert_eq!(company(&gone).stalls_ms, [(8_100, 14_000)]);
+        // At one age: a lifetime.
+        let capped = [
+            (true, record(101, 1600, &beat(1700, 9_000), (13_000, Event::GaveUp))),
+            (true, record(200, 1700, &beat(1_800, 9_000), (14_000, Event::GaveUp))),
+        ];
+        assert_eq!(company(&capped).stalls_ms, []);
+    }
+
+    #[test]
+    fn a_burst_at_the_end_is_no_flow() {
+        let done = (9_000, Event::Ended(End::Complete));
+        assert!(company(&[(true, record(200, 0, &beat(100, 8_000), done.clone()))]).events_flowed);
+        assert!(!company(&[(true, record(200, 0, &[8_000; 9], done))]).events_flowed);
+    }
+}

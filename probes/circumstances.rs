@@ -130,12 +130,19 @@ impl Doubt {
 pub const LATE_MS: u64 = 100;
 /// Timers later than this say that a machine stood still: then no silence and no delay is the path's.
 const STOOD_STILL_MS: u64 = 1_000;
+/// So long after a stall its traces still show: retransmissions back off to several seconds, and streams catch up.
+const RECOVERY_MS: u64 = 5_000;
 /// The wall clock and the monotonic clock may part by this much (time synchronisation steps); more is a sleep.
 const SLEPT_MS: u64 = 1_000;
 
 impl Circumstances {
     /// Why nothing that happened to this connection at `at_ms` may be laid at the path's door, if there is a reason.
     pub fn doubt(&self, record: &Record, at_ms: u64) -> Option<Doubt> {
+        // A server that does not know the run: it was started anew, or is another one behind the same name.
+        let unknown_run = record.proof == Proof::Wrong && record.response.as_ref().is_some_and(|head| head.status == 404);
+        if unknown_run {
+            return Some(Doubt::OwnEnd);
+        }
         let own_end = record.witness.notes().and_then(|notes| notes.timeline.closed());
         if own_end.is_some_and(|(_, why)| matches!(why, Why::Limit | Why::Shutdown)) {
             return Some(Doubt::OwnEnd);
@@ -153,7 +160,10 @@ impl Circumstances {
             return Some(Doubt::ManyEndedTogether);
         }
         let began = record.client.entries.first().map_or(0, |entry| entry.at_ms);
-        if self.company.stalls_ms.iter().any(|(from, to)| *from <= at_ms && began <= *to) {
+        let touches = |(from, to): &(u64, u64)| {
+            *from <= at_ms.saturating_add(Plan::ANSWER_MS) && at_ms <= to.saturating_add(RECOVERY_MS) && began <= *to
+        };
+        if self.company.stalls_ms.iter().any(touches) {
             return Some(Doubt::PathStalled);
         }
         if self.company.connections_limited && refused_at_the_door(record) {
@@ -237,7 +247,7 @@ mod tests {
         let company = |company| Circumstances { company, ..Default::default() };
         assert_eq!(doubt(company(Company { mass_ends_ms: vec![5200], ..Default::default() })), Some(Doubt::ManyEndedTogether));
         assert_eq!(doubt(company(Company { stalls_ms: vec![(3000, 6000)], ..Default::default() })), Some(Doubt::PathStalled));
-        assert_eq!(doubt(company(Company { stalls_ms: vec![(5001, 6000)], ..Default::default() })), None);
+        assert_eq!(doubt(company(Company { stalls_ms: vec![(9000, 12_000)], ..Default::default() })), None);
         assert_eq!(doubt(Circumstances { client_lag_ms: 1001, ..Default::default() }), Some(Doubt::TimersLate));
         assert_eq!(doubt(Circumstances { server_lag_ms: Some(1001), ..Default::default() }), Some(Doubt::TimersLate));
         let slow = Circumstances { round_trip_ms: 1300, ..Default::default() };

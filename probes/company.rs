@@ -30,11 +30,11 @@ pub struct Company {
     pub websockets_opened: usize,
     /// A WebSocket of the leg carried messages both ways for longer than a zombie is given.
     pub websocket_talked: bool,
-    /// An event stream of the leg brought event after event.
-    pub events_flowed: bool,
+    /// The longest time in which an event stream of the leg brought event after event, in milliseconds.
+    pub events_flowed_ms: u64,
     /// The age of the oldest WebSocket of the leg when it last heard something, in milliseconds.
     pub oldest_websocket_ms: u64,
-    /// The same of streams.
+    /// The same of event streams; a held request is none.
     pub oldest_stream_ms: u64,
 }
 
@@ -64,8 +64,8 @@ impl Company {
             websockets_opened: websockets().count(),
             websocket_talked: websockets().any(|record| record.client.received(What::Echo).len() >= TALKED),
             oldest_websocket_ms: own().filter(|record| is_websocket(record)).filter_map(life).max().unwrap_or(0),
-            oldest_stream_ms: own().filter(|record| !is_websocket(record)).filter_map(life).max().unwrap_or(0),
-            events_flowed: own().any(|record| record.proof == Proof::Valid && steady_events(record) >= FLOWED),
+            oldest_stream_ms: own().filter(|record| is_stream(record)).filter_map(life).max().unwrap_or(0),
+            events_flowed_ms: own().filter(|record| record.proof == Proof::Valid).map(flow).max().unwrap_or(0),
         }
     }
 }
@@ -74,11 +74,17 @@ fn is_websocket(record: &Record) -> bool {
     record.response.as_ref().is_some_and(|head| head.status == 101)
 }
 
-/// Events that came one by one: a burst at the end of a stream is no flow.
-fn steady_events(record: &Record) -> usize {
-    let times: Vec<u64> =
-        record.client.entries.iter().filter(|e| matches!(e.event, Event::Received(What::Event, ..))).map(|e| e.at_ms).collect();
-    times.windows(2).filter(|pair| pair.last().zip(pair.first()).is_some_and(|(b, a)| b - a >= 100)).count()
+fn is_stream(record: &Record) -> bool {
+    !is_websocket(record) && record.client.first(|e| matches!(e, Event::Received(What::Event | What::Comment, ..))).is_some()
+}
+
+/// For how long events came one by one: a burst at the end of a stream is no flow.
+fn flow(record: &Record) -> u64 {
+    let events = record.client.entries.iter().filter(|entry| matches!(entry.event, Event::Received(What::Event, ..)));
+    let times: Vec<u64> = events.map(|entry| entry.at_ms).collect();
+    let apart = |pair: &&[u64]| matches!(pair, [a, b] if b.saturating_sub(*a) >= 100);
+    let lasted = times.last().zip(times.first()).map_or(0, |(last, first)| last.saturating_sub(*first));
+    if times.windows(2).filter(apart).count() >= FLOWED { lasted } else { 0 }
 }
 
 fn mass_ends(members: &[Member<'_>]) -> Vec<u64> {
@@ -240,7 +246,7 @@ mod tests {
     #[test]
     fn a_burst_at_the_end_is_no_flow() {
         let done = (9_000, Event::Ended(End::Complete));
-        assert!(company(&[(true, record(200, 0, &beat(100, 8_000), done.clone()))]).events_flowed);
-        assert!(!company(&[(true, record(200, 0, &[8_000; 9], done))]).events_flowed);
+        assert_eq!(company(&[(true, record(200, 0, &beat(100, 8_000), done.clone()))]).events_flowed_ms, 7_000);
+        assert_eq!(company(&[(true, record(200, 0, &[8_000; 9], done))]).events_flowed_ms, 0);
     }
 }

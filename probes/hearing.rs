@@ -100,11 +100,14 @@ impl Hearing {
         for evidence in self.evidence.values() {
             for (leg, evidence) in evidence {
                 let around = Circumstances { company: self.company(*leg), ..self.circumstances.clone() };
-                findings.extend(evidence.judge(&around).into_iter().map(|finding| Finding {
-                    leg: Some(*leg),
-                    decisive: finding.decisive && *leg == self.leg,
-                    ..finding
-                }));
+                let via =
+                    evidence.records().into_iter().find_map(|record| record.opened.as_ref()).map(|opened| opened.via.as_str());
+                for mut finding in evidence.judge(&around) {
+                    if let Some(via) = via {
+                        finding.measured.entry("via").or_insert(via.into());
+                    }
+                    findings.push(Finding { leg: Some(*leg), decisive: finding.decisive && *leg == self.leg, ..finding });
+                }
             }
         }
         let findings = causes::arrange(findings);

@@ -8,6 +8,7 @@ use proxyprobe_probes::io::http::{proven_body, request};
 use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::io::pen::Clock;
 use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WITNESS_ROUTE, WitnessPage, route_path};
+use std::collections::HashSet;
 use tokio::time::timeout;
 
 /// The most pages that are read: more than a server keeps of one run.
@@ -27,13 +28,17 @@ pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clo
 
 async fn pages(scene: &Scene, testimony: &mut Testimony, clock: Clock) -> Option<()> {
     let mut from = 0;
+    let mut seen = HashSet::new();
     for _ in 0..PAGES {
         let at_ms = clock.ms();
         let page = page(scene, from).await?;
         testimony.cut |= page.cut;
         testimony.lag_ms = Some(testimony.lag_ms.unwrap_or(0).max(page.lag_ms));
         for (nonce, notes) in page.notes {
-            testimony.notes.insert(nonce, (at_ms, notes));
+            // A proxy that asks twice leaves two records of one name: the first is the client's request.
+            if seen.insert(nonce.clone()) {
+                testimony.notes.insert(nonce, (at_ms, notes));
+            }
         }
         match page.next {
             None => return Some(()),

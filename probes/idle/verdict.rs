@@ -125,7 +125,11 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     if let Some(doubt) = around.unfinished(record) {
         return Fate::Doubted(doubt);
     }
-    let Some(start) = silent_from(record, around) else { return Fate::Unopened };
+    let Some(start) = silent_from(record, around) else {
+        // Our own refusal, by a limit: no more than that.
+        let ours = record.proof == Proof::Valid && record.response.as_ref().is_some_and(|head| head.status == 503);
+        return if ours { Fate::Doubted(Doubt::OwnEnd) } else { Fate::Unopened };
+    };
     let spoken = |e: &Event| match (rung.asked.transport, rung.asked.first_speaker) {
         (Transport::Sse, _) => matches!(e, Event::Received(What::Event, 1, _)),
         (_, Speaker::Server) => matches!(e, Event::Received(What::Tick, 1, _)),
@@ -144,7 +148,7 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     match ended {
         // An end that comes with the first words after the silence is the answer to them.
         // One that crossed them on the way is not.
-        Some((at, end)) if at < over.saturating_add(CROSSING_MS) || told_meanwhile(record, over, around).told() => {
+        Some((at, end)) if at < over.saturating_add(CROSSING_MS) => {
             Fate::Ended { after_ms: at.saturating_sub(start), reset: *end == End::Reset, server: server_end(record, at, around) }
         }
         Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around), acknowledged },

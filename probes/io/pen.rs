@@ -4,6 +4,7 @@ use super::proof::hex;
 use crate::timeline::{Event, Timeline};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,6 +69,8 @@ impl Entropy {
 #[derive(Clone)]
 pub struct Pen {
     timeline: Arc<Mutex<Timeline>>,
+    /// How many entries may still be written, by all pens of a run together.
+    left: Arc<AtomicUsize>,
     /// The clock of the run at this end.
     pub clock: Clock,
 }
@@ -75,7 +78,12 @@ pub struct Pen {
 impl Pen {
     /// On an empty timeline.
     pub fn new(clock: Clock) -> Self {
-        Self { timeline: Arc::default(), clock }
+        Self::sharing(clock, Arc::new(AtomicUsize::new(usize::MAX)))
+    }
+
+    /// On an empty timeline, with a number of entries that it shares with other pens.
+    pub fn sharing(clock: Clock, left: Arc<AtomicUsize>) -> Self {
+        Self { timeline: Arc::default(), left, clock }
     }
 
     /// Writes that something happens now.
@@ -85,7 +93,12 @@ impl Pen {
 
     /// Writes that something happened at that moment.
     pub fn note_at(&self, moment: Instant, event: Event) {
-        self.timeline.lock().unwrap_or_else(PoisonError::into_inner).push(self.clock.at(moment), event);
+        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            timeline.push(self.clock.at(moment), event);
+        } else {
+            timeline.cut = true;
+        }
     }
 
     /// What was written so far.

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -43,6 +44,8 @@ pub struct Call {
     pub tasks: TaskTracker,
     /// The longest that anything may take.
     pub longest: Duration,
+    /// Kept for as long as the call is answered: what it belongs to does not expire meanwhile.
+    pub held: Arc<dyn Send + Sync>,
 }
 
 impl Call {

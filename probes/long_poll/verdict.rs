@@ -90,11 +90,11 @@ fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         findings.push(Finding::new(CACHED, "A held request got an answer that the server had made for another one: something in between caches."));
     }
     let died = fates.iter().find_map(|(hold, fate)| match fate {
-        _ if survived == 0 && let Some(how) = at_once(fate, around) => Some((
-            *hold,
-            Finding::new(REFUSED, format!("No request for updates gets the server's answer: {how}.")).with("survived_ms", 0)
-                .with("status", if let Fate::Foreign { status, .. } = fate { Some(*status) } else { None }),
-        )),
+        _ if survived == 0 && let Some(how) = at_once(fate, around) => {
+            let refused = Finding::new(REFUSED, format!("No request for updates gets the server's answer: {how}."));
+            let refused = refused.with("survived_ms", 0);
+            Some((*hold, if let Fate::Foreign { status, .. } = fate { refused.with("status", *status) } else { refused }))
+        }
         Fate::Foreign { after_ms, status } => Some((
             *after_ms,
             Finding::at(ANSWERED_BY_GATEWAY, *after_ms, format!("A held request is answered with HTTP {status} by something in between after {}.", seconds(*after_ms)))

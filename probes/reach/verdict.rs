@@ -13,8 +13,11 @@ pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
     let (tunnels, attempts): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.step == Step::Tunnel);
     let proven = attempts.iter().any(|exchange| exchange.record.proof == Proof::Valid && exchange.record.client.failed().is_none());
     let mut findings = Vec::new();
-    if !proven && let Some(exchange) = attempts.last() {
-        findings.push(attempt(&exchange.asked, &exchange.record));
+    if !proven {
+        let all: Vec<Finding> = attempts.iter().map(|exchange| attempt(&exchange.asked, &exchange.record)).collect();
+        // The last attempt speaks for the leg, unless an earlier one showed who answers there.
+        let telling = all.iter().find(|finding| finding.blames()).or(all.last());
+        findings.extend(telling.cloned());
     }
     for exchange in tunnels {
         if let Some((_, failure)) = exchange.record.client.failed() {
@@ -125,6 +128,10 @@ fn failed(failure: &Failure, asked: &Asked) -> Finding {
 /// A certificate that is not trusted: the server's own, or somebody else's?
 fn untrusted(failure: &Failure, asked: &Asked, sha256: &str) -> Finding {
     let server = server(asked);
+    if matches!(failure.kind, Kind::CertificateInvalid(_)) {
+        let text = format!("{failure}. Use the name that the certificate is for, or mend the certificate.");
+        return Finding::new(CERTIFICATE_UNTRUSTED, text).with("certificate_sha256", sha256);
+    }
     match &asked.served_certificate {
         Some(served) if served.as_str().eq_ignore_ascii_case(sha256) => Finding::new(
             SELF_SIGNED_SERVER,
@@ -137,11 +144,6 @@ fn untrusted(failure: &Failure, asked: &Asked, sha256: &str) -> Finding {
         )
         .with("certificate_sha256", sha256)
         .with("served_sha256", served.as_str()),
-        None if matches!(failure.kind, Kind::CertificateInvalid(_)) => Finding::new(
-            CERTIFICATE_UNTRUSTED,
-            format!("{failure}. Use the name that the certificate is for, or mend the certificate."),
-        )
-        .with("certificate_sha256", sha256),
         None => Finding::new(
             CERTIFICATE_UNTRUSTED,
             format!("{failure}. If `proxyprobe serve --self-signed` printed this fingerprint, run again with --pin sha256:{sha256}; with a private authority, use --ca-file."),

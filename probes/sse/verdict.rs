@@ -13,6 +13,8 @@ const LATE_MS: u64 = 500;
 const BURST_SHARE: u64 = 4;
 /// An event that came within this time before the client gave up says that more were coming: the longest gap is half a second.
 const COMING_MS: u64 = 1_500;
+/// A stream that flowed for so much longer than another one lasted says that no rule ended that one.
+const LONGER_MS: u64 = 1_000;
 /// How closely a delay must follow the gap to the next event to be "one event behind".
 const FOLLOWS_MS: i64 = 75;
 
@@ -21,13 +23,15 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let of = |kind| evidence.iter().find(|exchange| exchange.asked.kind == kind);
     let mut findings = of(Kind::Plain).map_or_else(Vec::new, |plain| stream(plain, around));
     let hinted_is_clean = of(Kind::Hinted).is_some_and(|hinted| stream(hinted, around).is_empty());
-    // What cuts one stream and not the one beside it, or not the longer one that came later, is no rule.
-    for finding in findings.iter_mut().filter(|f| f.code == CUT || f.code == REFUSED) {
-        if hinted_is_clean || around.company.events_flowed {
+    // What cuts one stream in the middle and not the one beside it, or not a longer one, is no rule.
+    let lasted = of(Kind::Plain).map_or(0, |plain| lasted(&plain.record));
+    let flowed_longer = around.company.events_flowed_ms > lasted.saturating_add(LONGER_MS);
+    for finding in findings.iter_mut().filter(|f| f.code == CUT && f.number("received") > Some(0)) {
+        if hinted_is_clean || flowed_longer {
             *finding = inconclusive(Doubt::Contradicted);
         }
     }
-    let held = |f: &Finding| [BUFFERED_UNTIL_END, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD].contains(&f.code);
+    let held = |f: &Finding| [BUFFERED_UNTIL_END, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD].contains(&f.code);
     for finding in findings.iter_mut().filter(|finding| held(finding)) {
         if hinted_is_clean {
             finding.summary.push_str(" With the headers X-Accel-Buffering: no and Cache-Control: no-cache, no-transform it streams.");
@@ -39,6 +43,12 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     }
     let via = |finding: Finding| finding.on(Transport::Sse);
     findings.into_iter().map(via).collect()
+}
+
+/// How long a stream lasted from its head on.
+fn lasted(record: &Record) -> u64 {
+    let head = record.client.first(|e| matches!(e, Event::Response(_))).unwrap_or(0);
+    record.client.last(|e| matches!(e, Event::Received(..))).map_or(0, |last| last.saturating_sub(head))
 }
 
 /// An event: its number, when it arrived and when it was sent, both by the client's clock.
@@ -156,8 +166,10 @@ fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstanc
         _ => 0,
     };
     let bound = LATE_MS.saturating_add(around.clock_bound_ms);
-    // A stall delays some events much and others not; what delays a stream delays all of it.
-    let always = delays.iter().filter(|delay| **delay > bound / 2).count() * 10 >= delays.len() * 9;
+    // A stall of the path delays the events of one stretch; what delays a stream delays all of it, or again and again.
+    let late: Vec<bool> = delays.iter().map(|delay| *delay > bound).collect();
+    let stretches = late.chunk_by(|a, b| a == b).filter(|stretch| stretch.first() == Some(&true)).count();
+    let always = late.iter().all(|late| *late) || stretches > 1;
     if delay > bound && always {
         return Some(blame(Finding::new(DELAYED, format!("Events arrive {} late.", seconds(delay)))));
     }

@@ -23,7 +23,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
         finding
     };
     // Other WebSockets of this leg opened as a browser's does: what happened to this one is no rule.
-    let finding = if finding.outcome == Outcome::Broken && around.company.websockets_opened > 0 && !mixed_passes {
+    let finding = if finding.outcome == Outcome::Broken && around.company.websockets_opened > usize::from(mixed_passes) {
         inconclusive(Doubt::Contradicted)
     } else {
         finding

@@ -58,7 +58,11 @@ pub(super) fn probes(only: &[String], skip: &[String]) -> Result<Vec<ProbeId>, S
         let all: Vec<&str> = ProbeId::ALL.iter().map(|probe| probe.id()).collect();
         ProbeId::of(id.trim()).ok_or_else(|| format!("there is no probe `{}`; there are: {}", Untrusted::new(id), all.join(", ")))
     };
-    let only = only.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    let mut only = only.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    if only.contains(&ProbeId::Idle) {
+        // Without its busy twins a silent ladder cannot tell a limit from a restart.
+        only.push(ProbeId::Lifetime);
+    }
     let skip = skip.iter().map(known).collect::<Result<Vec<_>, _>>()?;
     Ok(ProbeId::ALL.iter().copied().filter(|probe| (only.is_empty() || only.contains(probe)) && !skip.contains(probe)).collect())
 }

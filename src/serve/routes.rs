@@ -12,7 +12,7 @@ use proxyprobe_probes::io::testify::{Call, Reply, full};
 use proxyprobe_probes::timeline::Event;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, RunStart, WITNESS_ROUTE};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// A nonce or a run's id is hex and no longer than this: 256 bits.
 const NAME_LENGTH: usize = 64;
@@ -24,7 +24,12 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, observer
         ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, alpn),
         ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
             Some(run) => within(server, &run, nonce, route, request, observer).await,
-            None => plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n"),
+            None => {
+                let mut reply = plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n");
+                // No proof, but a mark: nobody in between is blamed for a server that was started anew.
+                reply.headers_mut().insert(PROOF_HEADER, HeaderValue::from_static("pp1.unknown-run"));
+                reply
+            }
         },
         [""] => plain(StatusCode::OK, "This is a proxyprobe server. Point `proxyprobe check` at it.\n"),
         _ => plain(StatusCode::NOT_FOUND, "This is a proxyprobe server; there is nothing here.\n"),
@@ -58,7 +63,14 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, alpn: Option
     proven(&run, nonce, "run", &start)
 }
 
-async fn within(server: &Server, run: &Run, nonce: &str, route: &str, request: Request<Incoming>, observer: Observer) -> Reply {
+async fn within(
+    server: &Server,
+    run: &Arc<Run>,
+    nonce: &str,
+    route: &str,
+    request: Request<Incoming>,
+    observer: Observer,
+) -> Reply {
     if route == WITNESS_ROUTE {
         let query = request.uri().query().unwrap_or_default();
         let from = query.strip_prefix("page=").and_then(|page| page.parse().ok()).unwrap_or(0);
@@ -88,6 +100,7 @@ async fn within(server: &Server, run: &Run, nonce: &str, route: &str, request: R
         stop: server.0.stop.clone(),
         tasks: server.0.tasks.clone(),
         longest: server.0.limits.longest,
+        held: run.clone(),
     };
     probe.testify(call).await
 }

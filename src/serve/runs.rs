@@ -4,8 +4,10 @@ use super::limits::Limits;
 use proxyprobe_probes::exchange::{RequestHead, ServerNotes};
 use proxyprobe_probes::io::pen::{Clock, Entropy, Pen};
 use proxyprobe_probes::io::proof::{Prover, hex};
+use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WitnessPage};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
@@ -28,12 +30,15 @@ pub(super) struct Run {
     /// When it began.
     pub(super) began: Instant,
     limits: Limits,
+    entries_left: Arc<AtomicUsize>,
     notes: Mutex<Notes>,
 }
 
 #[derive(Default)]
 struct Notes {
     all: Vec<(String, RequestHead, Pen)>,
+    heads: usize,
+    last: Option<Instant>,
     cut: bool,
 }
 
@@ -45,9 +50,7 @@ impl Runs {
     /// Begins a run; none when there are too many.
     pub(super) fn begin(&self) -> Option<Arc<Run>> {
         let mut runs = lock(&self.runs);
-        if runs.len() >= self.limits.runs {
-            runs.retain(|_, run| run.began.elapsed() < self.limits.kept);
-        }
+        runs.retain(|_, run| !expired(run));
         if runs.len() >= self.limits.runs {
             return None;
         }
@@ -59,6 +62,7 @@ impl Runs {
             clock: Clock::start(),
             began: Instant::now(),
             limits: self.limits,
+            entries_left: Arc::new(AtomicUsize::new(self.limits.entries)),
             notes: Mutex::default(),
         });
         runs.insert(id, run.clone());
@@ -68,22 +72,35 @@ impl Runs {
     /// The run with this id, unless it has expired.
     pub(super) fn find(&self, id: &str) -> Option<Arc<Run>> {
         let mut runs = lock(&self.runs);
-        if runs.get(id)?.began.elapsed() >= self.limits.kept {
+        if expired(runs.get(id)?) {
             runs.remove(id);
         }
-        runs.get(id).cloned()
+        let run = runs.get(id).cloned()?;
+        lock(&run.notes).last = Some(Instant::now());
+        Some(run)
     }
+}
+
+/// Whether a run is over: too old, or with nothing open and not asked about for a while.
+fn expired(run: &Arc<Run>) -> bool {
+    let quiet = lock(&run.notes).last.unwrap_or(run.began).elapsed();
+    // Everything that is still being answered holds the run.
+    let idle = Arc::strong_count(run) == 1 && quiet >= run.limits.kept_idle;
+    idle || run.began.elapsed() >= run.limits.kept
 }
 
 impl Run {
     /// Begins the record of one request; none when the run has too many.
     pub(super) fn note(&self, nonce: &str, request: RequestHead) -> Option<Pen> {
         let mut notes = lock(&self.notes);
-        if notes.all.len() >= self.limits.notes {
+        let size = |(name, value): &(Untrusted, Untrusted)| name.as_str().len() + value.as_str().len();
+        let head: usize = request.headers.iter().map(size).sum();
+        if notes.all.len() >= self.limits.notes || notes.heads + head > self.limits.heads {
             notes.cut = true;
             return None;
         }
-        let pen = Pen::new(self.clock);
+        notes.heads += head;
+        let pen = Pen::sharing(self.clock, self.entries_left.clone());
         notes.all.push((nonce.to_owned(), request, pen.clone()));
         Some(pen)
     }
@@ -120,18 +137,20 @@ mod tests {
     async fn runs_are_bounded_and_expire() {
         let limits = Limits { runs: 2, ..Limits::default() };
         let runs = Runs::new(Entropy::seeded(1), limits);
-        let first = runs.begin().unwrap();
-        assert!(runs.find(first.prover.run()).is_some());
-        runs.begin().unwrap();
+        let held = runs.begin().unwrap();
+        let id = runs.begin().unwrap().prover.run().to_owned();
         assert!(runs.begin().is_none());
+        tokio::time::advance(limits.kept_idle).await;
+        assert!(runs.find(&id).is_none(), "nothing of it was open");
+        assert!(runs.find(held.prover.run()).is_some(), "something of it was");
         tokio::time::advance(limits.kept).await;
-        assert!(runs.find(first.prover.run()).is_none());
+        assert!(runs.find(held.prover.run()).is_none());
         assert!(runs.begin().is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_witness_comes_in_bounded_pages() {
-        let runs = Runs::new(Entropy::seeded(1), Limits::default());
+        let runs = Runs::new(Entropy::seeded(1), Limits { entries: usize::MAX, ..Limits::default() });
         let run = runs.begin().unwrap();
         for number in 0..30 {
             let pen = run.note(&number.to_string(), RequestHead::default()).unwrap();
@@ -147,6 +166,19 @@ mod tests {
         }
         assert_eq!(seen, 30);
         assert!(pages > 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_writes_too_much_is_cut_and_says_so() {
+        let runs = Runs::new(Entropy::seeded(1), Limits { entries: 10, heads: 100, ..Limits::default() });
+        let run = runs.begin().unwrap();
+        let pen = run.note("a", RequestHead::default()).unwrap();
+        (0..11).for_each(|_| pen.note(Event::Sent(What::Tick, 1)));
+        assert!(run.page(0, 0).notes[0].1.timeline.cut);
+        let large =
+            RequestHead { headers: vec![(Untrusted::new("x"), Untrusted::new(&"y".repeat(100)))], ..RequestHead::default() };
+        assert!(run.note("b", large).is_none());
+        assert!(run.page(0, 0).cut);
     }
 
     #[tokio::test(start_paused = true)]

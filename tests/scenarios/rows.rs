@@ -244,7 +244,7 @@ fn doubts() -> Vec<Row> {
         happens(
             "server-writes-down-40",
             Scenario { limits: Limits { notes: 40, ..Limits::default() }, ..Scenario::default() },
-            &["http:sse.inconclusive", "https:idle.ladder-limited", "https:sse.inconclusive"],
+            &["http:sse.inconclusive", "https:idle.inconclusive", "https:sse.inconclusive"],
             "long-polling",
         ),
     ]

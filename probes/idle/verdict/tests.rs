@@ -1,10 +1,10 @@
 //! Ladders of silences, as both ends may have seen them.
 
 use super::*;
-use crate::company::{Company, Member};
-use crate::transport::Leg;
 use crate::circumstances::WitnessRead;
+use crate::company::{Company, Member};
 use crate::testing::{around, beside, check, distorted, doubts, far, record, stalls};
+use crate::transport::Leg;
 
 /// The connection is used once; its last words pass at 32 (sent) and 42 (heard).
 const OPEN: &str = "opened@0 request@0 101@20 got:greeting0@21 sent:frame1@22 got:echo1@42";
@@ -35,6 +35,11 @@ fn spoke(silent_ms: u64, then: &str, server: &str) -> Exchange<Asked> {
     ws(silent_ms, &format!("silence-over@{over} sent:frame2@{over} {then}@{}", over + 3_500), server)
 }
 
+/// A rung that never opened.
+fn refused(silent_ms: u64) -> Exchange<Asked> {
+    rung(Transport::WebSocket, Speaker::Client, silent_ms, record("opened@0 request@0 reset@10", "empty"))
+}
+
 /// A rung on which the server speaks first.
 fn server_first(silent_ms: u64, client: &str, server: &str) -> Exchange<Asked> {
     let record = record(&format!("{client} {OPEN}"), &format!("{server} {OPEN_SERVER}"));
@@ -42,7 +47,8 @@ fn server_first(silent_ms: u64, client: &str, server: &str) -> Exchange<Asked> {
 }
 
 fn server_first_lived(silent_ms: u64) -> Exchange<Asked> {
-    server_first(silent_ms, &format!("got:tick1@{} done@{}", silent_ms + 42, silent_ms + 42), &format!("sent:tick1@{}", silent_ms + 32))
+    let (sent, at) = (silent_ms + 32, silent_ms + 42);
+    server_first(silent_ms, &format!("got:tick1@{at} done@{at}"), &format!("sent:tick1@{sent}"))
 }
 
 fn sse(silent_ms: u64, client: &str, server: &str) -> Exchange<Asked> {
@@ -160,23 +166,12 @@ fn a_limit_ends_everything_beyond_it_and_at_one_time() {
          "idle.closed after_ms=5500"),
         ("forgotten at first, closed later", of(&[lived(4_000), spoke(9_000, "gave-up", ""), end(14_000, 12_032)]),
          "idle.dropped-silently lost_ms=9000"),
-        ("connections beyond two are refused", of(&[lived(4_000), lived(9_000), ws(14_000, "", "empty").refused()]),
+        ("connections beyond two are refused", of(&[lived(4_000), lived(9_000), refused(14_000)]),
          "idle.ladder-limited opened=2 refused=1 outcome=note"),
-        ("refused, and a limit", of(&[lived(4_000), end(9_000, 5_032), ws(14_000, "", "empty").refused()]),
+        ("refused, and a limit", of(&[lived(4_000), end(9_000, 5_032), refused(14_000)]),
          "idle.ladder-limited opened=2 refused=1 | idle.closed after_ms=5000"),
-        ("none opened: that has a finding of its own", of(&[ws(4_000, "", "empty").refused()]), ""),
+        ("none opened: that has a finding of its own", of(&[refused(4_000)]), ""),
     ]);
-}
-
-/// The same rung, had it never opened.
-trait Refused {
-    fn refused(self) -> Self;
-}
-
-impl Refused for Exchange<Asked> {
-    fn refused(self) -> Self {
-        Self { record: record("opened@0 request@0 reset@10", "empty"), ..self }
-    }
 }
 
 #[test]
@@ -209,6 +204,17 @@ fn slow_or_held_back_is_not_idle() {
 fn an_end_that_crosses_the_first_word_is_no_answer_to_it() {
     let crossing = ws(9_000, "silence-over@9042 sent:frame2@9042 fin@9043", "fin@9037 after-peer@13037");
     check(&[("FIN a millisecond later", of(&[lived(4_000), crossing]), "idle.closed survived_ms=4000 server_end=fin")]);
+}
+
+/// The server knew at 5 s; the client learnt it by speaking. A limit of 9 s would give a heartbeat that comes too late.
+#[test]
+fn an_answer_to_the_first_word_is_not_the_time_of_the_limit() {
+    let told = "fin@5022 after-peer@9022";
+    let expected = "idle.one-side-told told=server survived_ms=4000 lost_ms=9000 server_end=fin";
+    check(&[
+        ("RST to the next word", of(&[lived(4_000), spoke(9_000, "reset", told)]), expected),
+        ("FIN to the next word", of(&[lived(4_000), spoke(9_000, "fin", told)]), expected),
+    ]);
 }
 
 #[test]
@@ -277,7 +283,9 @@ fn a_restart_takes_connections_of_all_ages_and_a_limit_those_of_one() {
 
 #[test]
 fn odd_evidence_is_judged_without_a_panic() {
-    for rung in [lived(4_000), ws(9_000, "fin@5032", "fin@5022"), spoke(9_000, "gave-up", "fin@5022"), sse(9_000, "complete@9", "done@7")] {
+    for rung in
+        [lived(4_000), ws(9_000, "fin@5032", "fin@5022"), spoke(9_000, "gave-up", "fin@5022"), sse(9_000, "complete@9", "done@7")]
+    {
         for (record, around) in distorted(&rung.record) {
             for silent_ms in [0, rung.asked.silent_ms, u64::MAX] {
                 let asked = Asked { silent_ms, ..rung.asked };

@@ -1,10 +1,11 @@
 //! Busy twins, as both ends may have seen them.
 
 use super::*;
+use crate::company::{Company, Member};
 use crate::hearing::Hearing;
 use crate::plan::{Depth, Plan};
 use crate::recommend::Answers;
-use crate::testing::{around, check, distorted, doubts, far, record, stalls};
+use crate::testing::{around, beside, check, distorted, doubts, far, record, stalls};
 use crate::transport::Leg;
 use crate::{Evidence, idle};
 use std::collections::BTreeMap;
@@ -22,7 +23,8 @@ fn twin(transport: Transport, busy_ms: u64, record: Record, around: &Circumstanc
 }
 
 fn heard(client: &str, server: &str) -> Record {
-    let server = if ["absent", "empty"].contains(&server) { server.to_owned() } else { format!("{server} {OPEN_SERVER} {BUSY_SERVER}") };
+    let server =
+        if ["absent", "empty"].contains(&server) { server.to_owned() } else { format!("{server} {OPEN_SERVER} {BUSY_SERVER}") };
     record(&format!("{client} {OPEN} {BUSY}"), &server)
 }
 
@@ -66,7 +68,12 @@ fn what_the_two_witnesses_say_together() {
 fn the_age_decides_how_bad_it_is() {
     let at = |age: u64| {
         let busy = format!("{OPEN} sent:frame1@22 got:echo1@{} fin@{}", age - 100, age + 20);
-        twin(Transport::WebSocket, 900_000, record(&busy, &format!("{OPEN_SERVER} got:frame1@32 fin@{age} after-peer@{}", age + 4_000)), &around())
+        twin(
+            Transport::WebSocket,
+            900_000,
+            record(&busy, &format!("{OPEN_SERVER} got:frame1@32 fin@{age} after-peer@{}", age + 4_000)),
+            &around(),
+        )
     };
     check(&[
         ("just below five minutes", at(299_999), "lifetime.capped age_ms=299999 outcome=degraded"),
@@ -144,7 +151,8 @@ fn an_end_without_a_record_is_not_passed_over() {
 fn a_cap_that_older_connections_outlive_is_no_cap() {
     let rung = |silent_ms| {
         let over = 42 + silent_ms;
-        let client = format!("{OPEN} sent:frame1@22 got:echo1@42 silence-over@{over} sent:frame2@{over} got:echo2@{} done@{0}", over + 20);
+        let client =
+            format!("{OPEN} sent:frame1@22 got:echo1@42 silence-over@{over} sent:frame2@{over} got:echo2@{} done@{0}", over + 20);
         let asked = idle::Asked { transport: Transport::WebSocket, silent_ms, first_speaker: idle::Speaker::Client };
         Exchange { asked, record: record(&client, &format!("{OPEN_SERVER} got:frame1@32 sent:echo1@32")) }
     };
@@ -160,6 +168,21 @@ fn a_cap_that_older_connections_outlive_is_no_cap() {
         evidence: all.into_iter().map(|evidence| (evidence.probe(), BTreeMap::from([(Leg::Http, evidence)]))).collect(),
     };
     check(&[("ended at 6 s while others lived for 32 s", hearing.judge().findings, "lifetime.inconclusive transport=websocket")]);
+}
+
+/// A held request is no stream: what limits how long an answer may flow does not limit how long it may be awaited.
+#[test]
+fn a_held_request_does_not_contradict_a_capped_stream() {
+    let capped = record(&format!("{STREAM} fin@6020"), &format!("{STREAM_SERVER} fin@6010 after-peer@10010"));
+    let held =
+        record("opened@0 request@0 200@32020 got:body0@32020 complete@32020", "request@10 200@32010 sent:body0@32010 done@32010");
+    let members = [&capped, &held].map(|record| Member { leg: Leg::Http, busy: false, record });
+    let around = beside(Company::of(Leg::Http, &members));
+    check(&[(
+        "6 s and 32 s",
+        twin(Transport::Sse, 30_000, capped.clone(), &around),
+        "lifetime.capped age_ms=6000 transport=sse",
+    )]);
 }
 
 #[test]

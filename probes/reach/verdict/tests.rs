@@ -8,7 +8,16 @@ const SHA256: &str = "ab01";
 
 fn asked(step: Step, leg: Leg) -> Asked {
     let name = |text| Untrusted::new(text);
-    Asked { step, leg, host: name("probe.test"), peer: name("probe.test"), proxy: None, served_certificate: None, body: None, proven_elsewhere: false }
+    Asked {
+        step,
+        leg,
+        host: name("probe.test"),
+        peer: name("probe.test"),
+        proxy: None,
+        served_certificate: None,
+        body: None,
+        proven_elsewhere: false,
+    }
 }
 
 fn attempt_of(asked: Asked, client: &str) -> Exchange<Asked> {
@@ -35,7 +44,10 @@ fn certificate(kind: Kind, served: Option<&str>) -> Vec<Finding> {
     let mut record = record("", "absent");
     let failure = Failure { operation: Operation::Tls, kind, peer: Untrusted::new("probe.test"), detail: Untrusted::default() };
     record.client.push(5, Event::Failed(failure));
-    judge(&[Exchange { asked: Asked { served_certificate: served.map(Untrusted::new), ..asked(Step::Hello, Leg::Https) }, record }])
+    judge(&[Exchange {
+        asked: Asked { served_certificate: served.map(Untrusted::new), ..asked(Step::Hello, Leg::Https) },
+        record,
+    }])
 }
 
 #[test]
@@ -203,7 +215,9 @@ fn odd_evidence_is_judged_without_a_panic() {
             judge(&[Exchange { asked: asked(Step::Start, Leg::Http), record }]);
         }
     }
-    for location in ["", "://", "https://", "https://:", "https://[", "https://[]:1", "https://@", "https://é:é/", "//probe.test/"] {
+    for location in
+        ["", "://", "https://", "https://:", "https://[", "https://[]:1", "https://@", "https://é:é/", "//probe.test/"]
+    {
         page(302, &[("location", location)], "");
     }
 }

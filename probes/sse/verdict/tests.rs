@@ -1,8 +1,9 @@
 //! Event streams, as both ends may have seen them.
 
 use super::*;
-use crate::company::Company;
+use crate::company::{Company, Member};
 use crate::testing::{around, beside, check, distorted, doubts, far, headers, record, stalls};
+use crate::transport::Leg;
 
 /// When the server sends twelve events: the gaps are half and one and a half times 300 ms in turn.
 const SENT: [u64; 12] = [160, 310, 760, 910, 1360, 1510, 1960, 2110, 2560, 2710, 3160, 3310];
@@ -11,7 +12,8 @@ const OPEN_SERVER: &str = "request@10 200@10 sent:comment0@10";
 
 /// The events that arrived, by when: none where the time is missing.
 fn events(arrives: impl Fn(u32, u64) -> Option<u64>) -> String {
-    let numbered = (1..).zip(SENT).filter_map(|(number, sent)| Some(format!("got:event{number}~{sent}@{} ", arrives(number, sent)?)));
+    let numbered =
+        (1..).zip(SENT).filter_map(|(number, sent)| Some(format!("got:event{number}~{sent}@{} ", arrives(number, sent)?)));
     numbered.collect()
 }
 
@@ -92,7 +94,10 @@ fn the_hinted_stream_says_what_mends_the_plain_one() {
     let held = format!("{} complete@3766", events(|number, _| Some(3_320 + u64::from(number))));
     let beside = |plain: &str, hinted: &str| {
         let streams = [stream(Kind::Plain, plain, &sent()), stream(Kind::Hinted, hinted, &sent())];
-        judge(&streams, &around()).into_iter().map(|f| (f.code, f.word("mended_by").map(|by| by.contains("X-Accel-Buffering: no")))).collect::<Vec<_>>()
+        judge(&streams, &around())
+            .into_iter()
+            .map(|f| (f.code, f.word("mended_by").map(|by| by.contains("X-Accel-Buffering: no"))))
+            .collect::<Vec<_>>()
     };
     assert_eq!(beside(&held, &late(5)), [(BUFFERED_UNTIL_END, Some(true))]);
     assert_eq!(beside(&late(805), &late(5)), [(DELAYED, Some(true))]);
@@ -129,7 +134,41 @@ fn slow_is_not_buffered() {
         ("half a second is not late yet", plain(&late(505), &sent()), ""),
     ]);
     let tired = Circumstances { client_lag_ms: 150, ..around() };
-    check(&[("800 ms late on a busy machine", judge(&[stream(Kind::Plain, &late(805), &sent())], &tired), "sse.inconclusive reason=timers-late")]);
+    check(&[(
+        "800 ms late on a busy machine",
+        judge(&[stream(Kind::Plain, &late(805), &sent())], &tired),
+        "sse.inconclusive reason=timers-late",
+    )]);
+}
+
+/// What a stream brought before it was cut says nothing against the cut.
+#[test]
+fn a_cut_stream_does_not_contradict_itself() {
+    let eight = format!("{} reset@2200", events(|number, sent| (number <= 8).then_some(sent + 5)));
+    let streams = [stream(Kind::Plain, &eight, &sent()), stream(Kind::Hinted, &eight, &sent())];
+    let members: Vec<_> = streams.iter().map(|stream| Member { leg: Leg::Http, busy: true, record: &stream.record }).collect();
+    let found = judge(&streams, &beside(Company::of(Leg::Http, &members)));
+    check(&[("both streams are cut after eight of twelve", found, "sse.cut received=8 expected=12")]);
+}
+
+/// "When only the hinted one streams, `measured.mended_by` says so": all that is held back until somebody gives up, too.
+#[test]
+fn a_hint_mends_a_stream_of_which_nothing_came() {
+    let streams = [stream(Kind::Plain, "gave-up@7400", &sent()), stream(Kind::Hinted, &late(5), &sent())];
+    let found = judge(&streams, &around());
+    assert!(found[0].word("mended_by").is_some(), "{:?}", found[0]);
+    check(&[("nothing of the plain one, all of the hinted one", found, "sse.cut received=0 expected=12")]);
+}
+
+/// What was sent since the last time waits for the next one: as late as before, on an average.
+#[test]
+fn a_middlebox_that_passes_events_on_once_a_second_delays_them() {
+    let flushed = events(|_, sent| Some(sent.next_multiple_of(1_000) + 10));
+    check(&[(
+        "once a second",
+        plain(&format!("{flushed} complete@4011"), &sent()),
+        "sse.delayed extra_delay_p50_ms=645 outcome=degraded",
+    )]);
 }
 
 /// One segment is lost and comes again after the first retransmission timeout of such a path (RFC 6298 section 2).
@@ -168,7 +207,11 @@ fn a_stall_of_a_machine_is_no_buffer() {
 #[test]
 fn events_that_are_missing_in_the_middle_are_missed() {
     let gaps = events(|number, sent| (number % 3 == 0).then_some(sent + 5));
-    check(&[("four of twelve arrived, the last among them", plain(&format!("{gaps} complete@3316"), &sent()), "sse.content-altered")]);
+    check(&[(
+        "four of twelve arrived, the last among them",
+        plain(&format!("{gaps} complete@3316"), &sent()),
+        "sse.content-altered",
+    )]);
 }
 
 #[test]

@@ -82,8 +82,18 @@ fn each_point_of_the_clients_checklist_counts() {
     with("version", "1.0", &good, "upgrade.altered");
     with("no Upgrade", "1.1", &good[1..], "upgrade.altered");
     with("no Connection", "1.1", &good[..1], "upgrade.altered");
-    with("an extension that nobody accepted", "1.1", &[good[0], good[1], ("sec-websocket-extensions", "permessage-deflate")], "upgrade.altered");
-    with("a subprotocol that nobody asked for", "1.1", &[good[0], good[1], ("sec-websocket-protocol", "chat")], "upgrade.altered");
+    with(
+        "an extension that nobody accepted",
+        "1.1",
+        &[good[0], good[1], ("sec-websocket-extensions", "permessage-deflate")],
+        "upgrade.altered",
+    );
+    with(
+        "a subprotocol that nobody asked for",
+        "1.1",
+        &[good[0], good[1], ("sec-websocket-protocol", "chat")],
+        "upgrade.altered",
+    );
     // Tokens have no case, and Connection is a list (RFC 9110 sections 7.6.1 and 7.8).
     with("other spellings", "1.1", &[("Upgrade", "WebSocket"), ("Connection", "keep-alive, upgrade")], "");
     check(&rows);
@@ -108,6 +118,14 @@ fn the_other_spelling_explains_and_never_decides() {
         ("a doubtful first one stays doubtful", both((FORBIDDEN, "absent"), good),
          "upgrade.inconclusive reason=witness-absent"),
     ]);
+}
+
+/// Twenty others opened with the letters that browsers send: it was not the letters.
+#[test]
+fn what_others_of_the_leg_show_outranks_the_other_spelling() {
+    let exchanges = [asked(Token::Lower, record(FORBIDDEN, "empty")), asked(Token::Mixed, record(GOOD, ACCEPTED))];
+    let found = judge(&exchanges, &beside(Company { websockets_opened: 21, ..Company::default() }));
+    check(&[("refused once", found, "upgrade.inconclusive reason=contradicted")]);
 }
 
 #[test]
@@ -205,5 +223,8 @@ fn odd_evidence_is_judged_without_a_panic() {
             judge(&[asked(Token::Lower, record)], &around);
         }
     }
-    check(&[("nothing", judge(&[], &around()), ""), ("an empty record", judged("", "absent", &around()), "upgrade.inconclusive")]);
+    check(&[
+        ("nothing", judge(&[], &around()), ""),
+        ("an empty record", judged("", "absent", &around()), "upgrade.inconclusive"),
+    ]);
 }

@@ -1,8 +1,9 @@
 //! Conversations after the 101, as both ends may have seen them.
 
 use super::*;
+use crate::company::Company;
 use crate::exchange::KernelNote;
-use crate::testing::{around, check, distorted, doubts, far, record, stalls};
+use crate::testing::{around, beside, check, distorted, doubts, far, record, stalls};
 
 const OPEN: &str = "opened@0 request@0 101@20";
 const ACCEPTED: &str = "request@10 101@10 sent:greeting0@10";
@@ -199,9 +200,24 @@ fn a_record_without_what_is_proven_is_not_whole() {
     ]);
 }
 
+/// Injected bytes are a fact, however many connections go without.
+#[test]
+fn foreign_bytes_are_not_contradicted_by_their_absence_elsewhere() {
+    let talked = beside(Company { websocket_talked: true, ..Company::default() });
+    check(&[(
+        "a page",
+        of(heard("got:greeting0@21 foreign@300 fin@301", "fin@310 after-peer@4310"), &talked),
+        "zombie.foreign-bytes",
+    )]);
+}
+
 #[test]
 fn in_absolute_form_it_only_informs() {
-    check(&[("silence", judged(&format!("absolute-form {SENT}"), TICKS), "zombie.silent-both-ways via=absolute-form decisive=false")]);
+    check(&[(
+        "silence",
+        judged(&format!("absolute-form {SENT}"), TICKS),
+        "zombie.silent-both-ways via=absolute-form decisive=false",
+    )]);
 }
 
 #[test]

@@ -72,6 +72,7 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
     };
     progress.step("reaching the server", None);
     let started = tokio::select! {
+        biased;
         started = run.reach() => started,
         () = stop.cancelled() => None,
     };
@@ -210,12 +211,14 @@ impl Run {
             tokio::pin!(work);
             loop {
                 tokio::select! {
+                    biased;
                     () = &mut work => break,
                     () = stop.cancelled() => break,
                     () = beat_over.notified(), if !read_once => {
                         read_once = true;
                         let read = witness::read(scenes, &mut self.testimony, self.clock);
                         tokio::select! {
+                            biased;
                             complete = read => self.circumstances.witness_reads.push(complete),
                             () = &mut work => break,
                             () = stop.cancelled() => break,

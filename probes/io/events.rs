@@ -86,6 +86,7 @@ impl Streaming {
             return None;
         }
         tokio::select! {
+            biased;
             () = sleep_until(self.due) => {}
             () = self.call.stop.cancelled() => {
                 self.leaving.done(Why::Shutdown);

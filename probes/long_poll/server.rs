@@ -15,6 +15,7 @@ pub(super) async fn testify(call: Call) -> Reply {
     let hold = Duration::from_millis(call.number("hold_ms").unwrap_or(0));
     let mut leaving = Leaving::watch(&call);
     let why = tokio::select! {
+        biased;
         () = sleep(hold) => Why::Done,
         () = call.stop.cancelled() => Why::Shutdown,
     };

@@ -105,6 +105,7 @@ impl Middlebox for DelayEvents {
                 let due = queue.front().map(|(due, _)| *due);
                 let far = Instant::now() + Duration::from_secs(86_400);
                 tokio::select! {
+                    biased;
                     bytes = piece(&mut server), if open => match bytes {
                         Some(bytes) => {
                             let last = is_last(&bytes);
@@ -152,6 +153,7 @@ impl Middlebox for EditEvents {
             let end = Instant::now() + if let EditEvents::CutAfter(after) = how { after } else { Duration::from_secs(86_400) };
             loop {
                 let bytes = tokio::select! {
+                    biased;
                     bytes = piece(&mut server) => bytes,
                     () = sleep_until(end) => None,
                 };

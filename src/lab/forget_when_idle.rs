@@ -26,6 +26,7 @@ impl Middlebox for ForgetWhenIdle {
             loop {
                 // FINs vanish as well: the connection is not known here any more.
                 tokio::select! {
+                    biased;
                     Ok(size) = client.read(&mut up) => if resets && size > 0 {
                         client.abort();
                         break;

@@ -33,6 +33,7 @@ pub async fn until(client: Io, server: Io, limit: Option<Limit>, over: impl FnOn
     while !(client_done && server_done) {
         let far = Instant::now() + std::time::Duration::from_secs(1_000_000);
         tokio::select! {
+            biased;
             read = from_client.read(&mut up), if !client_done => match forward(read, &up, &mut to_server).await {
                 None => {}
                 Some(Ended::Fin) => client_done = true,
@@ -99,6 +100,7 @@ async fn forward(read: std::io::Result<usize>, bytes: &[u8], to: &mut WriteHalf<
 pub async fn answer(client: &mut Io, server: &mut Io) -> Option<Head> {
     let mut early = [0; 1];
     tokio::select! {
+        biased;
         answer = Head::read(server) => answer,
         // Nobody speaks behind a request before it is answered: whatever comes is an end.
         _ = client.read(&mut early) => None,

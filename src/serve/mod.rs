@@ -119,12 +119,14 @@ impl Server {
             }
         };
         tokio::select! {
-            _ = connection.as_mut() => {}
-            () = silent => {}
+            // A server that shuts down begins nothing new.
+            biased;
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(limits.farewell, connection).await;
             }
+            _ = connection.as_mut() => {}
+            () = silent => {}
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::circumstances::broken_off;
 use crate::exchange::{Proof, Record};
+use crate::failure::{Kind, Operation};
 use crate::timeline::{Event, What};
 use crate::transport::Leg;
 
@@ -47,6 +48,8 @@ const DIFFERENT_AGE_MS: u64 = 1_000;
 const STALL_MS: u64 = 1_700;
 /// Connections that stall within this time of each other stall together: one beat of the slowest, and a little.
 const STALL_TOGETHER_MS: u64 = 1_200;
+/// So long after an end or a silence a refused connection still belongs to it: a restart takes a second or two.
+const REFUSED_MS: u64 = 2_000;
 /// More than a zombie's whole conversation: messages that passed after it would have been over.
 const TALKED: usize = 14;
 /// Events that show that streams flow.
@@ -87,7 +90,24 @@ fn flow(record: &Record) -> u64 {
     if times.windows(2).filter(apart).count() >= FLOWED { lasted } else { 0 }
 }
 
+/// When connections were refused on legs that had answered before: something that was there is not there any more.
+fn refusals(members: &[Member<'_>]) -> Vec<u64> {
+    let refused = |record: &Record| {
+        let (at, failure) = record.client.failed()?;
+        let dialling = matches!(failure.operation, Operation::Connect | Operation::ConnectProxy);
+        (dialling && matches!(failure.kind, Kind::Refused | Kind::Unreachable)).then_some(at)
+    };
+    let answered = |leg: Leg| members.iter().any(|member| member.leg == leg && member.record.proof == Proof::Valid);
+    members.iter().filter(|member| answered(member.leg)).filter_map(|member| refused(member.record)).collect()
+}
+
+/// Whether one of these times lies in a stretch and what follows it.
+fn refused_in(refusals: &[u64], from: u64, to: u64) -> bool {
+    refusals.iter().any(|at| *at >= from && *at <= to.saturating_add(REFUSED_MS))
+}
+
 fn mass_ends(members: &[Member<'_>]) -> Vec<u64> {
+    let refusals = refusals(members);
     let mut ends: Vec<(u64, u64, &Member<'_>)> =
         members.iter().filter_map(|m| unplanned_end(m.record).map(|(at, age)| (at, age, m))).collect();
     ends.sort_unstable_by_key(|(at, age, _)| (*at, *age));
@@ -98,7 +118,10 @@ fn mass_ends(members: &[Member<'_>]) -> Vec<u64> {
         // Busy and silent ones at once: no silence ended the busy one, and no lifetime did if another busy one grew older.
         let busy_ended_young =
             group(at).any(|(_, age, member)| member.busy && members.iter().any(|other| outlived(other, member, *age)));
-        group(at).count() >= 3 && (spread > DIFFERENT_AGE_MS || busy_ended_young)
+        // Busy and silent ones at once, and nobody answers there for a moment: a restart.
+        let kinds = |busy| group(at).any(|(.., member)| member.busy == busy);
+        let gone = kinds(true) && kinds(false) && refused_in(&refusals, at, at);
+        group(at).count() >= 3 && (spread > DIFFERENT_AGE_MS || busy_ended_young || gone)
     };
     let mut times: Vec<u64> = ends.iter().map(|(at, ..)| *at).filter(|at| is_mass(*at)).collect();
     times.dedup();
@@ -140,7 +163,10 @@ struct Gap<'a> {
 
 fn stalls(members: &[Member<'_>]) -> Vec<(u64, u64)> {
     let gaps: Vec<Gap<'_>> = members.iter().filter(|member| member.busy).flat_map(gaps).collect();
-    let mut found = Vec::new();
+    let refusals = refusals(members);
+    // Silent for good, and meanwhile nobody answers at all: the path is down.
+    let down = gaps.iter().filter(|gap| !gap.resumed && refused_in(&refusals, gap.from, gap.to));
+    let mut found: Vec<(u64, u64)> = down.map(|gap| (gap.from, gap.to)).collect();
     for (index, a) in gaps.iter().enumerate() {
         for b in gaps.iter().skip(index + 1) {
             let same_kind = is_websocket(a.member.record) == is_websocket(b.member.record);
@@ -175,6 +201,7 @@ fn gaps<'a>(member: &'a Member<'a>) -> Vec<Gap<'a>> {
 mod tests {
     use super::*;
     use crate::exchange::ResponseHead;
+    use crate::failure::Failure;
     use crate::timeline::End;
 
     fn record(status: u16, opened: u64, heard: &[u64], last: (u64, Event)) -> Record {
@@ -241,6 +268,19 @@ mod tests {
             (true, record(200, 1700, &beat(1_800, 9_000), (14_000, Event::GaveUp))),
         ];
         assert_eq!(company(&capped).stalls_ms, []);
+    }
+
+    #[test]
+    fn a_restart_that_refuses_for_a_moment_is_told_from_an_early_kill() {
+        let ended = |busy| (busy, record(101, 100, &[120], (1000, Event::Ended(End::Fin))));
+        let mut refused = Record::default();
+        let failure =
+            Failure { operation: Operation::Connect, kind: Kind::Refused, peer: Default::default(), detail: Default::default() };
+        refused.client.push(1600, Event::Failed(failure));
+        let killed = [ended(true), ended(false), ended(false)];
+        assert_eq!(company(&killed).mass_ends_ms, Vec::<u64>::new());
+        let restarted: Vec<_> = killed.into_iter().chain([(true, refused)]).collect();
+        assert_eq!(company(&restarted).mass_ends_ms, [1000]);
     }
 
     #[test]

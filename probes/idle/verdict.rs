@@ -8,8 +8,8 @@ use crate::timeline::{End, Event, What};
 
 /// Loud ends of one limit agree within this much, or within 5 %: a limit is checked by timers of a second or so in some products.
 const AGREE_MS: u64 = 1_500;
-/// An end that comes within this time of the first words after the silence cannot be the answer to them: not even a box on the
-/// next desk reads, thinks and sends within two ticks of a timer.
+/// A FIN that comes within this time of the first words after the silence cannot be the answer to them: whoever closes in order
+/// has read them first.
 const CROSSING_MS: u64 = 2;
 /// "Still open" means that the server had heard nothing this long after the client was told (design: 3 s).
 const STILL_OPEN_MS: u64 = 3_000;
@@ -147,8 +147,8 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     let acknowledged = record.kernel.as_ref().filter(|_| rung.asked.first_speaker == Speaker::Client).map(|kernel| kernel.unacked == 0);
     match ended {
         // An end that comes with the first words after the silence is the answer to them.
-        // One that crossed them on the way is not.
-        Some((at, end)) if at < over.saturating_add(CROSSING_MS) => {
+        // A FIN that crossed them on the way is not; a firewall next door answers them with RST in no time.
+        Some((at, end)) if at < over || (at < over.saturating_add(CROSSING_MS) && *end != End::Reset) => {
             Fate::Ended { after_ms: at.saturating_sub(start), reset: *end == End::Reset, server: server_end(record, at, around) }
         }
         Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around), acknowledged },

@@ -20,7 +20,7 @@ const YOUNGEST_MS: u64 = 4_000;
 pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let longest = scene.plan.longest_idle_ms;
     let every_ms = (longest / 20).clamp(250, 1_000);
-    let stream_at = if longest > 2 * YOUNGEST_MS { YOUNGEST_MS } else { YOUNGER_MS };
+    let stream_at = if longest >= 2 * YOUNGEST_MS { YOUNGEST_MS } else { YOUNGER_MS };
     // Busy until the longest silence ends, whenever they could begin.
     let begin = |transport, at_ms: u64| {
         let (scene, sheet) = (&scene, &sheet);

@@ -189,7 +189,12 @@ fn follows_the_next(arrivals: &[Arrival], around: &Circumstances) -> bool {
     // What arrives before the next one is sent does not wait for it; the clocks are known to differ by no more than this.
     let bound = i64::try_from(around.clock_bound_ms).unwrap_or(i64::MAX).saturating_add(FOLLOWS_MS);
     let waits = behind_next.iter().filter(|behind| **behind >= -bound).count() * 10 >= behind_next.len() * 9;
-    behind_next.len() >= 4 && waits && spread(&behind_next) <= FOLLOWS_MS && spread(&own_delay) > 2 * FOLLOWS_MS
+    // Loss only makes events late: an early one is no accident, and it alone says that they do not wait.
+    let mut sorted = behind_next.clone();
+    sorted.sort_unstable();
+    sorted.truncate(sorted.len().saturating_sub(2));
+    let steady = sorted.last().zip(sorted.first()).is_some_and(|(last, first)| last - first <= FOLLOWS_MS);
+    behind_next.len() >= 6 && waits && steady && spread(&own_delay) > 2 * FOLLOWS_MS
 }
 
 fn difference(a: u64, b: u64) -> i64 {

@@ -305,7 +305,8 @@ fn walk(s: &Situation) -> Vec<Step> {
         (Between::Enterprise, _) => ("yes", "flag"),
         (Between::Direct, _) => ("no", "flag"),
         (Between::Unknown, true) => ("yes", "measured"),
-        (Between::Unknown, false) => ("no", "measured"),
+        (Between::Unknown, false) if Transport::ALL.iter().any(|transport| s.judged(*transport)) => ("no", "measured"),
+        (Between::Unknown, false) => ("no", "assumed"),
     };
     let second = Step {
         question: "Will users sit behind enterprise or DPI proxies?",

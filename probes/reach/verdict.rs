@@ -4,6 +4,7 @@ use super::*;
 use crate::exchange::{Proof, Record};
 use crate::failure::{Failure, Kind, Operation};
 use crate::timeline::Event;
+use crate::transport::Via;
 
 /// How to give credentials.
 const CREDENTIALS: &str = "Give the user with --proxy-user, and the password in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
@@ -21,7 +22,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
     }
     for exchange in tunnels {
         if let Some((_, failure)) = exchange.record.client.failed() {
-            findings.push(failed(failure, &exchange.asked).with("transport", "websocket"));
+            findings.push(failed(failure, &exchange.asked).with("transport", "websocket").with("via", Via::Connect.as_str()));
         }
     }
     findings
@@ -99,7 +100,6 @@ fn plain_name(host: &str) -> String {
 }
 
 fn failed(failure: &Failure, asked: &Asked) -> Finding {
-    let server = server(asked);
     let (code, hint) = match (&failure.operation, &failure.kind) {
         (_, Kind::CredentialsRequired(_)) => (PROXY_AUTH_REQUIRED, CREDENTIALS),
         (Operation::ConnectProxy, _) => (PROXY_UNREACHABLE, "Is the proxy's address right? --no-proxy goes without it."),
@@ -122,7 +122,7 @@ fn failed(failure: &Failure, asked: &Asked) -> Finding {
         (_, Kind::NotHttp | Kind::TooLarge) => (NOT_OUR_SERVER, "What answers there is not a proxyprobe server."),
         _ => (CONNECTION_RESET, "The connection was ended before an answer: try again, and try the other leg."),
     };
-    Finding::new(code, format!("{server} could not be reached: {failure}. {hint}"))
+    Finding::new(code, format!("{}. {hint}", capitalised(&failure.to_string())))
 }
 
 /// A certificate that is not trusted: the server's own, or somebody else's?
@@ -150,6 +150,11 @@ fn untrusted(failure: &Failure, asked: &Asked, sha256: &str) -> Finding {
         )
         .with("certificate_sha256", sha256),
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 fn server(asked: &Asked) -> String {

@@ -61,6 +61,11 @@ fn headline(report: &Report, page: &mut Page) {
     page.line(&format!("Verdict: {word}. {}", each_transport(report)));
     let recommendation = &report.judgement.recommendation;
     page.paragraph("", &recommendation.sentence);
+    // Who did not answer is the answer, where nobody did.
+    let telling = report.judgement.findings.iter().find(|finding| finding.decisive && finding.code.probe() == "reach");
+    if let Some(finding) = telling.filter(|_| recommendation.transport == "none") {
+        page.paragraph("", &finding.summary);
+    }
     let mut figures = Vec::new();
     if let Some(seconds) = recommendation.heartbeat_seconds {
         figures.push(format!("Send a heartbeat at least every {seconds} s."));

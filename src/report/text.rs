@@ -33,6 +33,9 @@ impl Page {
 
     /// A paragraph, wrapped; every line after the first begins with as many blanks as `first` is wide.
     fn paragraph(&mut self, first: &str, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         let rest = " ".repeat(first.chars().count());
         let options = textwrap::Options::new(WIDTH)
             .initial_indent(first)

@@ -69,7 +69,8 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready
     };
     if spoken {
         talk.close(Why::Done).await;
-    } else if talk.observer.ended().is_some() {
+    } else if asked.first_speaker == Speaker::Server && talk.observer.ended().is_some() {
+        // An end that came with this end's own words is the answer to them: nobody else needs to be kept from hearing of it.
         stay(talk).await;
     }
 }
@@ -104,7 +105,7 @@ async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) 
         return;
     }
     let held = Held::new(answer.observer.clone());
-    let patience = Patience { first: Duration::from_millis(asked.silent_ms) + scene.answer(), between: scene.answer() };
+    let patience = Patience { first: Duration::from_millis(asked.silent_ms) + scene.answer(), between: scene.answer(), enough: None };
     let heard = listen(scene, page, EVENTS, &mut answer, patience).await;
     if heard.newest.is_none() && answer.observer.ended().is_some() {
         sleep(HOLD).await;

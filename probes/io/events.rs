@@ -129,6 +129,8 @@ pub struct Patience {
     pub first: Duration,
     /// Each one after another, and the end after the last.
     pub between: Duration,
+    /// The number of the event with which the client has heard enough; without one it hears the stream to its end.
+    pub enough: Option<u32>,
 }
 
 /// Hears a stream to its end or until an event is overdue, and writes everything down as it arrives.
@@ -162,6 +164,10 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
                         heard.newest = Some(message.number);
                         deadline = Instant::now() + patience.between;
                         page.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
+                        if patience.enough == Some(message.number) {
+                            page.pen.note(Event::Closed(Why::Done));
+                            return heard;
+                        }
                     }
                     _ => page.pen.note(Event::Foreign(Untrusted::from_bytes(data.as_bytes(), 200))),
                 },

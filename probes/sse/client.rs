@@ -40,5 +40,5 @@ async fn stream(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked, last: Option<
         return Heard::default();
     }
     let between = Duration::from_millis(2 * asked.every_ms) + scene.answer();
-    listen(scene, &page, ROUTE, &mut answer, Patience { first: lasts, between }).await
+    listen(scene, &page, ROUTE, &mut answer, Patience { first: lasts, between, enough: None }).await
 }

@@ -52,14 +52,17 @@ fn five_seconds_of_silence_are_measured() {
     let Some(front) = Front::start("  timeout client 5s\n  timeout server 5s\n  timeout tunnel 5s") else { return };
     let checked = check("haproxy 5s", &[&front.url, "--pin", &front.server.pin, "--idle", "12"]);
     checked.expect(1, "degraded");
-    let limits: Vec<_> = checked
-        .findings()
-        .filter(|f| f["leg"] == "http" && f["measured"]["transport"] == "websocket")
-        .filter(|f| f["code"] == "idle.closed" || f["code"] == "idle.reset")
-        .collect();
-    assert_eq!(limits.len(), 1, "{}\n{}", checked.summary(), front.haproxy.log());
-    let after = limits[0]["measured"]["after_ms"].as_u64().unwrap();
-    assert!(after.abs_diff(5_000) <= 150, "{}", checked.summary());
+    // HAProxy holds events back for 200 ms; that must not shorten the figure for streams.
+    for transport in ["websocket", "sse"] {
+        let limits: Vec<_> = checked
+            .findings()
+            .filter(|f| f["leg"] == "http" && f["measured"]["transport"] == transport)
+            .filter(|f| f["code"] == "idle.closed" || f["code"] == "idle.reset")
+            .collect();
+        assert_eq!(limits.len(), 1, "{}\n{}", checked.summary(), front.haproxy.log());
+        let after = limits[0]["measured"]["after_ms"].as_u64().unwrap();
+        assert!(after.abs_diff(5_000) <= 150, "{}", checked.summary());
+    }
     for code in checked.blamed("http") {
         assert!(code.starts_with("idle.") || code.starts_with("long_poll."), "{code}:\n{}", checked.summary());
     }
@@ -80,5 +83,6 @@ fn a_stopped_server_behind_haproxy_is_named() {
     let checked = check("stopped haproxy", &[&front.url, "--pin", &front.server.pin, "--idle", "2"]);
     checked.expect(3, "inconclusive");
     let sentence = checked.finding("http", "reach.server-unavailable")["summary"].as_str().unwrap().to_owned();
-    assert!(sentence.contains("127.0.0.1") && sentence.contains("503"), "{sentence}");
+    let address = front.url.trim_start_matches("http://");
+    assert!(sentence.contains(address) && sentence.contains("503"), "{sentence}");
 }

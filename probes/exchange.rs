@@ -35,6 +35,13 @@ pub struct Record {
     pub witness: Witness,
 }
 
+impl Record {
+    /// How the connection left this machine, as reports say it.
+    pub fn via(&self) -> &'static str {
+        self.opened.as_ref().map_or("none", |opened| opened.via.as_str())
+    }
+}
+
 /// How a connection left this machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Opened {

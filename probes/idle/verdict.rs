@@ -30,8 +30,10 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     };
     let mut findings = Vec::new();
     for kind in ladders {
-        let more = ladder(&rungs_of(kind), around).into_iter();
-        findings.extend(more.map(|f| f.on(kind.0).with("first_speaker", kind.1.as_str())));
+        let rungs = rungs_of(kind);
+        let via = rungs.first().map_or("none", |rung| rung.record.via());
+        let more = ladder(&rungs, around).into_iter();
+        findings.extend(more.map(|f| f.on(kind.0).with("first_speaker", kind.1.as_str()).with("via", via)));
     }
     one_limit_once(findings)
 }

@@ -11,7 +11,7 @@ const EARLY_MS: u64 = 2_000;
 
 /// Judges every twin.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
-    evidence.iter().filter_map(|twin| life(twin, around).map(|finding| finding.on(twin.asked.transport))).collect()
+    evidence.iter().filter_map(|twin| life(twin, around).map(|finding| finding.on(twin.asked.transport).with("via", twin.record.via()))).collect()
 }
 
 /// Whether the connection ever carried anything of ours.

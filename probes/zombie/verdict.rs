@@ -130,8 +130,7 @@ fn still_coming(record: &Record, server: &Timeline, around: &Circumstances) -> b
 }
 
 fn stamp(finding: Finding, record: &Record) -> Finding {
-    let via = record.opened.as_ref().map_or("none", |opened| opened.via.as_str());
-    let mut finding = finding.on(Transport::WebSocket).with("via", via);
+    let mut finding = finding.on(Transport::WebSocket).with("via", record.via());
     if let Some(kernel) = &record.kernel {
         // Unacknowledged bytes mean a dead path, acknowledged and unanswered ones that something in between took them.
         finding = finding.with("acknowledged", kernel.unacked == 0);

@@ -68,7 +68,7 @@ async fn run() -> (usize, Vec<String>) {
         legs: Legs::default(),
         tls: Some((identity.config, identity.sha256)),
         front_headers: Vec::new(),
-        limits: Limits { notes: 2 * AT_ONCE, ..Limits::default() },
+        limits: Limits { notes: 2 * AT_ONCE, entries: usize::MAX, heads: usize::MAX, ..Limits::default() },
         entropy: Entropy::system(),
     });
     let bound = listen(&server, None, Some(SocketAddr::from(([127, 0, 0, 1], 0)))).await.unwrap();

@@ -128,11 +128,6 @@ impl Witness {
             Witness::Absent | Witness::Empty => None,
         }
     }
-
-    /// Whether the server was asked and the answer is complete: only then does silence in it mean something.
-    pub fn is_complete(&self) -> bool {
-        matches!(self, Witness::Empty | Witness::Whole(_))
-    }
 }
 
 /// What the server noted of one request.

@@ -55,8 +55,8 @@ pub struct TransportVerdict {
 /// What the server said of the run, as far as it could be read.
 #[derive(Clone, Debug, Default)]
 pub struct Testimony {
-    /// The newest notes of each connection, with the time at which they were read.
-    pub notes: BTreeMap<String, (u64, ServerNotes)>,
+    /// The newest notes of each connection.
+    pub notes: BTreeMap<String, ServerNotes>,
     /// When it was last read to its end.
     pub complete_at_ms: Option<u64>,
     /// Whether it was read to its end after everything was over.
@@ -73,7 +73,7 @@ impl Testimony {
         let client_over = record.client.entries.last().map_or(0, |entry| entry.at_ms);
         let read_after = self.complete_at_ms.is_some_and(|read| read > client_over);
         match self.notes.get(&record.nonce) {
-            Some((_, notes)) => {
+            Some(notes) => {
                 let over = |e: &Event| matches!(e, Event::Ended(_) | Event::Closed(_));
                 let whole = (self.complete_at_end || notes.timeline.first(over).is_some()) && !notes.timeline.cut;
                 if whole { Witness::Whole(notes.clone()) } else { Witness::Partial(notes.clone()) }

@@ -20,7 +20,11 @@ pub trait Probe {
     type Asked: Serialize + DeserializeOwned + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static;
 
     /// Whether the question could be put at all: a probe that never got so far did not run.
-    fn asked(evidence: &[Exchange<Self::Asked>]) -> bool;
+    ///
+    /// Unless a probe says otherwise, an open connection is enough.
+    fn asked(evidence: &[Exchange<Self::Asked>]) -> bool {
+        evidence.iter().any(|exchange| exchange.record.opened.is_some())
+    }
 
     /// Draws the conclusions. Pure and total: the same evidence gives the same findings on any machine.
     fn judge(evidence: &[Exchange<Self::Asked>], around: &Circumstances) -> Vec<Finding>;

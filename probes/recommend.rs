@@ -124,6 +124,14 @@ struct Rule {
     sentence: &'static str,
 }
 
+/// The rule that always holds.
+const NOTHING_WORKS: Rule = Rule {
+    id: "nothing-works",
+    when: |_| true,
+    transport: None,
+    sentence: "No transport is known to work on this path: something between client and server must be changed first.",
+};
+
 const RULES: &[Rule] = &[
     Rule {
         id: "nothing-judged",
@@ -191,18 +199,12 @@ const RULES: &[Rule] = &[
         transport: Some(Transport::LongPolling),
         sentence: "Use long polling: it is the only transport that is known to work here.",
     },
-    Rule {
-        id: "nothing-works",
-        when: |_| true,
-        transport: None,
-        sentence: "No transport is known to work on this path: something between client and server must be changed first.",
-    },
+    NOTHING_WORKS,
 ];
 
 /// Walks the questions and the rules.
 pub fn recommend(situation: &Situation) -> Recommendation {
-    // The last rule always holds.
-    let rule = RULES.iter().find(|rule| (rule.when)(situation)).unwrap_or(&NOTHING);
+    let rule = RULES.iter().find(|rule| (rule.when)(situation)).unwrap_or(&NOTHING_WORKS);
     let codes = |wanted: &dyn Fn(&Finding) -> bool| {
         let mut codes: Vec<&'static str> = Vec::new();
         for finding in situation.findings.iter().filter(|finding| wanted(finding)) {
@@ -247,9 +249,6 @@ fn sentence(rule: &Rule, situation: &Situation) -> String {
         _ => rule.sentence.to_owned(),
     }
 }
-
-const NOTHING: Rule =
-    Rule { id: "nothing-works", when: |_| true, transport: None, sentence: "No transport is known to work on this path." };
 
 impl Situation {
     fn verdict(&self, transport: Transport) -> Verdict {

@@ -129,11 +129,6 @@ impl Timeline {
         self.entries.iter().rev().find(|entry| wanted(&entry.event)).map(|entry| entry.at_ms)
     }
 
-    /// How many entries `wanted` accepts.
-    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
-        self.entries.iter().filter(|entry| wanted(&entry.event)).count()
-    }
-
     /// How the other side ended it, and when, if it did so before this end did.
     pub fn ended(&self) -> Option<(u64, &End)> {
         self.entries.iter().find_map(|entry| match &entry.event {
@@ -156,11 +151,6 @@ impl Timeline {
             Event::Failed(failure) => Some((entry.at_ms, failure)),
             _ => None,
         })
-    }
-
-    /// When the last message or head went either way.
-    pub fn last_activity(&self) -> Option<u64> {
-        self.last(|e| matches!(e, Event::Request | Event::Response(_) | Event::Sent(..) | Event::Received(..)))
     }
 
     /// The numbers of the units of this kind that were received, in order of arrival.

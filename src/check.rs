@@ -274,7 +274,7 @@ impl Run {
 
 /// What the user sends in headers of their own may be a secret: the server saw it, the report need not show it.
 fn hide_own_headers(testimony: &mut Testimony, own: &[String]) {
-    let heads = testimony.notes.values_mut().map(|(_, notes)| &mut notes.request);
+    let heads = testimony.notes.values_mut().map(|notes| &mut notes.request);
     for (_, value) in heads.flat_map(|head| &mut head.headers).filter(|(name, _)| own.contains(&name.to_string())) {
         *value = Untrusted::new(HIDDEN);
     }

@@ -17,7 +17,7 @@ const PAGES: usize = 200;
 /// Reads the whole witness, each page on a fresh connection, over the first leg on which that is possible.
 pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clock) -> WitnessRead {
     for scene in scenes {
-        if pages(scene, testimony, clock).await.is_some() {
+        if pages(scene, testimony).await.is_some() {
             let at_ms = clock.ms();
             testimony.complete_at_ms = Some(at_ms);
             return WitnessRead { at_ms, complete: true };
@@ -26,18 +26,17 @@ pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clo
     WitnessRead { at_ms: clock.ms(), complete: false }
 }
 
-async fn pages(scene: &Scene, testimony: &mut Testimony, clock: Clock) -> Option<()> {
+async fn pages(scene: &Scene, testimony: &mut Testimony) -> Option<()> {
     let mut from = 0;
     let mut seen = HashSet::new();
     for _ in 0..PAGES {
-        let at_ms = clock.ms();
         let page = page(scene, from).await?;
         testimony.cut |= page.cut;
         testimony.lag_ms = Some(testimony.lag_ms.unwrap_or(0).max(page.lag_ms));
         for (nonce, notes) in page.notes {
             // A proxy that asks twice leaves two records of one name: the first is the client's request.
             if seen.insert(nonce.clone()) {
-                testimony.notes.insert(nonce, (at_ms, notes));
+                testimony.notes.insert(nonce, notes);
             }
         }
         match page.next {

@@ -63,8 +63,7 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready
                 return;
             }
             page.pen.note(Event::SilenceOver);
-            talk.say(What::Frame, 2).await
-                && wait_for(&mut talk, page, What::Echo, 2, Instant::now() + scene.answer()).await
+            talk.say(What::Frame, 2).await && wait_for(&mut talk, page, What::Echo, 2, Instant::now() + scene.answer()).await
         }
     };
     if spoken {
@@ -105,7 +104,8 @@ async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) 
         return;
     }
     let held = Held::new(answer.observer.clone());
-    let patience = Patience { first: Duration::from_millis(asked.silent_ms) + scene.answer(), between: scene.answer(), enough: None };
+    let patience =
+        Patience { first: Duration::from_millis(asked.silent_ms) + scene.answer(), between: scene.answer(), enough: None };
     let heard = listen(scene, page, EVENTS, &mut answer, patience).await;
     if heard.newest.is_none() && answer.observer.ended().is_some() {
         sleep(HOLD).await;

@@ -11,8 +11,8 @@ use crate::code;
 use crate::exchange::Exchange;
 use crate::finding::{Code, Finding};
 use crate::plan::Cost;
-use crate::probe::Probe;
 use crate::plan::Plan;
+use crate::probe::Probe;
 use crate::transport::Transport;
 use serde::{Deserialize, Serialize};
 

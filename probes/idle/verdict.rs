@@ -146,14 +146,17 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     if let Some(doubt) = around.doubt(record, at) {
         return Fate::Doubted(doubt);
     }
-    let acknowledged = record.kernel.as_ref().filter(|_| rung.asked.first_speaker == Speaker::Client).map(|kernel| kernel.unacked == 0);
+    let acknowledged =
+        record.kernel.as_ref().filter(|_| rung.asked.first_speaker == Speaker::Client).map(|kernel| kernel.unacked == 0);
     match ended {
         // An end that comes with the first words after the silence is the answer to them.
         // A FIN that crossed them on the way is not; a firewall next door answers them with RST in no time.
         Some((at, end)) if at < over || (at < over.saturating_add(CROSSING_MS) && *end != End::Reset) => {
             Fate::Ended { after_ms: at.saturating_sub(start), reset: *end == End::Reset, server: server_end(record, at, around) }
         }
-        Some((_, End::Reset)) => Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around), acknowledged },
+        Some((_, End::Reset)) => {
+            Fate::Silent { on_next_send: "reset", server: told_meanwhile(record, over, around), acknowledged }
+        }
         Some(_) => Fate::Silent { on_next_send: "closed", server: told_meanwhile(record, over, around), acknowledged },
         None => Fate::Silent { on_next_send: "silence", server: told_meanwhile(record, over, around), acknowledged },
     }
@@ -179,7 +182,8 @@ fn server_end(record: &Record, at: u64, around: &Circumstances) -> ServerEnd {
             _ => ServerEnd::Fin,
         },
         _ => {
-            let asked_later = around.witness_reads.iter().any(|read| read.complete && read.at_ms >= at.saturating_add(STILL_OPEN_MS));
+            let asked_later =
+                around.witness_reads.iter().any(|read| read.complete && read.at_ms >= at.saturating_add(STILL_OPEN_MS));
             if asked_later { ServerEnd::StillOpen } else { ServerEnd::Unknown }
         }
     }
@@ -196,13 +200,17 @@ fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     if opened < fates.len() {
         let refused = fates.len() - opened;
         findings.push(
-            Finding::new(LADDER_LIMITED, format!("{refused} of {} connections at once did not come about; their silences were not tried.", fates.len()))
-                .with("opened", opened)
-                .with("refused", refused),
+            Finding::new(
+                LADDER_LIMITED,
+                format!("{refused} of {} connections at once did not come about; their silences were not tried.", fates.len()),
+            )
+            .with("opened", opened)
+            .with("refused", refused),
         );
     }
     let died = fates.iter().any(|(_, fate)| matches!(fate, Fate::Ended { .. } | Fate::Silent { .. }));
-    let doubt = fates.iter().find_map(|(silent, fate)| if let Fate::Doubted(doubt) = fate { Some((*silent, *doubt)) } else { None });
+    let doubt =
+        fates.iter().find_map(|(silent, fate)| if let Fate::Doubted(doubt) = fate { Some((*silent, *doubt)) } else { None });
     match (died, doubt) {
         (true, _) if different_remotes(rungs) => findings.push(inconclusive(Doubt::DifferentRemotes)),
         (true, _) => {
@@ -243,16 +251,26 @@ fn limit(fates: &[(u64, Fate)], first_speaker: Speaker, around: &Circumstances) 
     if let Some(died) = beyond.into_iter().flatten().min().filter(|died| *died < survived) {
         return Finding::new(
             UNSTEADY,
-            format!("A silence of {} was survived although a shorter one was not ({}): this is no steady limit.", seconds(survived), seconds(died)),
+            format!(
+                "A silence of {} was survived although a shorter one was not ({}): this is no steady limit.",
+                seconds(survived),
+                seconds(died)
+            ),
         )
         .with("survived_ms", survived)
         .with("lost_ms", died);
     }
-    if let Some((lost, on_next_send, server, acknowledged)) = silent.filter(|(lost, ..)| shortest_loud.is_none_or(|after| *lost <= after)) {
+    if let Some((lost, on_next_send, server, acknowledged)) =
+        silent.filter(|(lost, ..)| shortest_loud.is_none_or(|after| *lost <= after))
+    {
         if server.told() {
             return Finding::new(
                 ONE_SIDE_TOLD,
-                format!("After a silence between {} and {} the server was told that the connection is over, the client was not.", seconds(survived), seconds(lost)),
+                format!(
+                    "After a silence between {} and {} the server was told that the connection is over, the client was not.",
+                    seconds(survived),
+                    seconds(lost)
+                ),
             )
             .with("told", "server")
             .with("survived_ms", survived)
@@ -264,10 +282,19 @@ fn limit(fates: &[(u64, Fate)], first_speaker: Speaker, around: &Circumstances) 
             lost,
             match survived {
                 0 if first_speaker == Speaker::Server => {
-                    format!("Where the server speaks first after a silence of {}, its words are lost, and neither side is told.", seconds(lost))
+                    format!(
+                        "Where the server speaks first after a silence of {}, its words are lost, and neither side is told.",
+                        seconds(lost)
+                    )
                 }
-                0 => format!("No silence that was tried is survived, the shortest of {}, and neither side is told.", seconds(lost)),
-                _ => format!("A silence of {} is survived, one of {} is not, and neither side is told.", seconds(survived), seconds(lost)),
+                0 => {
+                    format!("No silence that was tried is survived, the shortest of {}, and neither side is told.", seconds(lost))
+                }
+                _ => format!(
+                    "A silence of {} is survived, one of {} is not, and neither side is told.",
+                    seconds(survived),
+                    seconds(lost)
+                ),
             },
         )
         .with("survived_ms", survived)
@@ -282,9 +309,12 @@ fn limit(fates: &[(u64, Fate)], first_speaker: Speaker, around: &Circumstances) 
     let Some(&(after, reset, server)) = loud.get(loud.len() / 2) else { return inconclusive(Doubt::Unclear) };
     let spread = loud.last().map_or(0, |(last, ..)| *last) - shortest_loud.unwrap_or(0);
     if spread > agree.max(after / 20) {
-        return Finding::new(UNSTEADY, format!("Silent connections were ended after different times, {} apart.", seconds(spread)))
-            .with("spread_ms", spread)
-            .with("survived_ms", survived);
+        return Finding::new(
+            UNSTEADY,
+            format!("Silent connections were ended after different times, {} apart.", seconds(spread)),
+        )
+        .with("spread_ms", spread)
+        .with("survived_ms", survived);
     }
     let told_too = server.told() || loud.iter().any(|(_, _, server)| server.told());
     let finding = if !told_too && server == ServerEnd::StillOpen {

@@ -27,7 +27,7 @@ pub struct Answer {
     /// The connection under it.
     pub observer: Observer,
     body: Incoming,
-    driver: Driver,
+    _driver: Driver,
 }
 
 /// Ends the connection when dropped.
@@ -90,7 +90,7 @@ pub async fn request(way: Way, method: Method, path: &str, headers: HeaderMap, w
         headers: seen(&parts.headers),
         raw: raw_head(&observer.first_bytes()),
     };
-    Ok(Answer { head, header_proof, observer, body, driver })
+    Ok(Answer { head, header_proof, observer, body, _driver: driver })
 }
 
 fn explain(error: &hyper::Error, observer: &Observer, fail: impl Fn(Kind, &str) -> Failure) -> Failure {
@@ -143,11 +143,6 @@ impl Answer {
                 Err(end) => return (text, Some(end)),
             }
         }
-    }
-
-    /// Ends the connection without reading on.
-    pub fn abandon(self) {
-        drop(self.driver);
     }
 }
 

@@ -11,7 +11,10 @@ const EARLY_MS: u64 = 2_000;
 
 /// Judges every twin.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
-    evidence.iter().filter_map(|twin| life(twin, around).map(|finding| finding.on(twin.asked.transport).with("via", twin.record.via()))).collect()
+    evidence
+        .iter()
+        .filter_map(|twin| life(twin, around).map(|finding| finding.on(twin.asked.transport).with("via", twin.record.via())))
+        .collect()
 }
 
 /// Whether the connection ever carried anything of ours.
@@ -51,7 +54,9 @@ fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
     if age <= EARLY_MS {
         return None;
     }
-    if end != "silence" && quiet_before > twin.asked.every_ms.saturating_mul(2).saturating_add(around.round_trip_ms.saturating_add(1_000)) {
+    if end != "silence"
+        && quiet_before > twin.asked.every_ms.saturating_mul(2).saturating_add(around.round_trip_ms.saturating_add(1_000))
+    {
         return Some(inconclusive(around.doubt(record, at).unwrap_or(Doubt::Unclear)));
     }
     let oldest = match twin.asked.transport {

@@ -11,8 +11,8 @@ use crate::code;
 use crate::exchange::Exchange;
 use crate::finding::{Code, Finding};
 use crate::plan::Cost;
-use crate::probe::Probe;
 use crate::plan::Plan;
+use crate::probe::Probe;
 use serde::{Deserialize, Serialize};
 
 /// Limits below this many milliseconds degrade, longer ones are noted: 60 s is the longest default of the common gateways, and
@@ -67,10 +67,6 @@ impl Probe for LongPoll {
     const CODES: &'static [Code] = &[REFUSED, CUT, ANSWERED_BY_GATEWAY, CACHED, ABORT_NOT_PROPAGATED, INCONCLUSIVE];
     const COST: Cost = Cost::Quiet;
     type Asked = Asked;
-
-    fn asked(evidence: &[Exchange<Asked>]) -> bool {
-        evidence.iter().any(|exchange| exchange.record.opened.is_some())
-    }
 
     fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         verdict::judge(evidence, around)

@@ -35,11 +35,18 @@ enum Fate {
     /// Our answer to another request.
     Stale,
     /// An answer that is not ours, after so many milliseconds.
-    Foreign { after_ms: u64, status: u16 },
+    Foreign {
+        after_ms: u64,
+        status: u16,
+    },
     /// An end without an answer, after so many milliseconds.
-    Ended { after_ms: u64 },
+    Ended {
+        after_ms: u64,
+    },
     /// Nothing, and how far it got.
-    Silent { saw: Saw },
+    Silent {
+        saw: Saw,
+    },
     Doubted(Doubt),
     Unopened,
 }
@@ -74,32 +81,44 @@ fn fate(exchange: &Exchange<Asked>, around: &Circumstances) -> Fate {
                 Some(notes) if answered(&notes.timeline) => Saw::Answered,
                 Some(_) => Saw::Asked,
             };
-            if was_coming(record, exchange.asked.hold_ms, over, around) { Fate::Doubted(Doubt::Unclear) } else { Fate::Silent { saw } }
+            if was_coming(record, exchange.asked.hold_ms, over, around) {
+                Fate::Doubted(Doubt::Unclear)
+            } else {
+                Fate::Silent { saw }
+            }
         }
         (None, _) => Fate::Ended { after_ms: over.saturating_sub(asked) },
     }
 }
 
 fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
-    let mut fates: Vec<(u64, Fate)> =
-        held.iter().map(|exchange| (exchange.asked.hold_ms, fate(exchange, around))).collect();
+    let mut fates: Vec<(u64, Fate)> = held.iter().map(|exchange| (exchange.asked.hold_ms, fate(exchange, around))).collect();
     fates.sort_by_key(|(hold, _)| *hold);
     let survived = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Answered)).map(|(hold, _)| *hold).max().unwrap_or(0);
     let mut findings = Vec::new();
     if fates.iter().any(|(_, fate)| matches!(fate, Fate::Stale)) {
-        findings.push(Finding::new(CACHED, "A held request got an answer that the server had made for another one: something in between caches."));
+        findings.push(Finding::new(
+            CACHED,
+            "A held request got an answer that the server had made for another one: something in between caches.",
+        ));
     }
     let died = fates.iter().find_map(|(hold, fate)| match fate {
-        _ if survived == 0 && let Some(how) = at_once(fate, around) => {
+        _ if survived == 0
+            && let Some(how) = at_once(fate, around) =>
+        {
             let refused = Finding::new(REFUSED, format!("No request for updates gets the server's answer: {how}."));
             let refused = refused.with("survived_ms", 0);
             Some((*hold, if let Fate::Foreign { status, .. } = fate { refused.with("status", *status) } else { refused }))
         }
         Fate::Foreign { after_ms, status } => Some((
             *after_ms,
-            Finding::at(ANSWERED_BY_GATEWAY, *after_ms, format!("A held request is answered with HTTP {status} by something in between after {}.", seconds(*after_ms)))
-                .with("after_ms", *after_ms)
-                .with("status", *status),
+            Finding::at(
+                ANSWERED_BY_GATEWAY,
+                *after_ms,
+                format!("A held request is answered with HTTP {status} by something in between after {}.", seconds(*after_ms)),
+            )
+            .with("after_ms", *after_ms)
+            .with("status", *status),
         )),
         Fate::Ended { after_ms } => Some((
             *after_ms,
@@ -142,7 +161,9 @@ fn was_coming(record: &Record, hold_ms: u64, gave_up: u64, around: &Circumstance
 fn at_once(fate: &Fate, around: &Circumstances) -> Option<String> {
     let soon = |after: u64| after < AT_ONCE_MS.saturating_add(around.round_trip_ms);
     match fate {
-        Fate::Foreign { after_ms, status } if soon(*after_ms) => Some(format!("something in between answers with HTTP {status}, at once")),
+        Fate::Foreign { after_ms, status } if soon(*after_ms) => {
+            Some(format!("something in between answers with HTTP {status}, at once"))
+        }
         Fate::Ended { after_ms } if soon(*after_ms) => Some("the connection is ended at once".to_owned()),
         Fate::Silent { saw: Saw::Nothing } => Some("the requests never reach it".to_owned()),
         _ => None,
@@ -157,7 +178,10 @@ fn abort(record: &Record, around: &Circumstances) -> Option<Finding> {
     }
     let (_, why) = record.witness.notes()?.timeline.closed()?;
     (why == Why::Done).then(|| {
-        Finding::new(ABORT_NOT_PROPAGATED, "When a client gives up a held request, the server is not told and answers into the void.")
+        Finding::new(
+            ABORT_NOT_PROPAGATED,
+            "When a client gives up a held request, the server is not told and answers into the void.",
+        )
     })
 }
 

@@ -99,7 +99,10 @@ async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, wi
                 operation: Operation::Request,
                 kind: Kind::OtherVersion,
                 peer: about.host.clone(),
-                detail: Untrusted::new(&format!("the server speaks version {} of the protocol, this client version {PROTOCOL}", start.protocol)),
+                detail: Untrusted::new(&format!(
+                    "the server speaks version {} of the protocol, this client version {PROTOCOL}",
+                    start.protocol
+                )),
             });
             Attempt::Unreachable
         }
@@ -124,7 +127,12 @@ pub async fn hello(scene: &Scene, about: &Asked, sheet: &Sheet<Asked>) {
     let asking = ask(scene, &page, ROUTE, "", HeaderMap::new(), patience);
     // A little later than the answer's own deadline, which says more about what is missing.
     let Some(mut answer) = timeout_at(deadline + Duration::from_millis(200), asking).await.unwrap_or_else(|_| {
-        page.failed(Failure { operation: Operation::Connect, kind: Kind::TimedOut, peer: about.peer.clone(), detail: Untrusted::default() });
+        page.failed(Failure {
+            operation: Operation::Connect,
+            kind: Kind::TimedOut,
+            peer: about.peer.clone(),
+            detail: Untrusted::default(),
+        });
         None
     }) else {
         return;

@@ -7,12 +7,14 @@ use crate::timeline::Event;
 use crate::transport::Via;
 
 /// How to give credentials.
-const CREDENTIALS: &str = "Give the user with --proxy-user, and the password in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
+const CREDENTIALS: &str =
+    "Give the user with --proxy-user, and the password in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
 
 /// Judges one leg: the last attempt speaks for it, and the tunnel for WebSockets alone.
 pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
     let (tunnels, attempts): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.step == Step::Tunnel);
-    let proven = attempts.iter().any(|exchange| exchange.record.proof == Proof::Valid && exchange.record.client.failed().is_none());
+    let proven =
+        attempts.iter().any(|exchange| exchange.record.proof == Proof::Valid && exchange.record.client.failed().is_none());
     let mut findings = Vec::new();
     if !proven {
         let all: Vec<Finding> = attempts.iter().map(|exchange| attempt(&exchange.asked, &exchange.record)).collect();
@@ -46,21 +48,35 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
         407 => {
             let schemes: Vec<&str> = head.values("proxy-authenticate").collect();
             let proxy = asked.proxy.as_ref().map_or("something in between", Untrusted::as_str);
-            Finding::new(PROXY_AUTH_REQUIRED, format!("The proxy {proxy} asks for credentials ({}). {CREDENTIALS}", schemes.join(", ")))
-                .with("schemes", schemes)
+            Finding::new(
+                PROXY_AUTH_REQUIRED,
+                format!("The proxy {proxy} asks for credentials ({}). {CREDENTIALS}", schemes.join(", ")),
+            )
+            .with("schemes", schemes)
         }
         429 | 502..=504 => Finding::new(
             SERVER_UNAVAILABLE,
-            format!("{} is not available: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.", server(asked)),
+            format!(
+                "{} is not available: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.",
+                server(asked)
+            ),
         ),
-        300..=399 if asked.leg == Leg::Http && host_of(location) == Some(("https".to_owned(), plain_name(asked.host.as_str()))) => {
+        300..=399
+            if asked.leg == Leg::Http && host_of(location) == Some(("https".to_owned(), plain_name(asked.host.as_str()))) =>
+        {
             Finding::new(REDIRECTED_TO_HTTPS, "The cleartext leg redirects to TLS and was not tested.")
         }
         _ => match positive_evidence(asked, record, location) {
-            Some(why) => Finding::new(ANSWERED_BY_MIDDLEBOX, format!("Something in between answered in place of {}: {why}.", server(asked))),
+            Some(why) => Finding::new(
+                ANSWERED_BY_MIDDLEBOX,
+                format!("Something in between answered in place of {}: {why}.", server(asked)),
+            ),
             None => Finding::new(
                 NOT_OUR_SERVER,
-                format!("{} answered with HTTP {status}, but it is not a proxyprobe server. Is the address right, and is `proxyprobe serve` running there?", server(asked)),
+                format!(
+                    "{} answered with HTTP {status}, but it is not a proxyprobe server. Is the address right, and is `proxyprobe serve` running there?",
+                    server(asked)
+                ),
             ),
         },
     };
@@ -73,7 +89,9 @@ fn positive_evidence(asked: &Asked, record: &Record, location: &str) -> Option<S
     if head.status == 511 {
         return Some("HTTP 511, a network that wants a login (RFC 6585 section 6)".to_owned());
     }
-    if let Some((_, host)) = host_of(location).filter(|(_, host)| (300..400).contains(&head.status) && *host != plain_name(asked.host.as_str())) {
+    if let Some((_, host)) =
+        host_of(location).filter(|(_, host)| (300..400).contains(&head.status) && *host != plain_name(asked.host.as_str()))
+    {
         return Some(format!("a redirect to another host, {host}"));
     }
     let texts = head.headers.iter().map(|(_, value)| value.as_str());
@@ -103,14 +121,18 @@ fn failed(failure: &Failure, asked: &Asked) -> Finding {
     let (code, hint) = match (&failure.operation, &failure.kind) {
         (_, Kind::CredentialsRequired(_)) => (PROXY_AUTH_REQUIRED, CREDENTIALS),
         (Operation::ConnectProxy, _) => (PROXY_UNREACHABLE, "Is the proxy's address right? --no-proxy goes without it."),
-        (Operation::Resolve, _) => (DNS_FAILED, "Is the name right? Where only the proxy resolves names, give the proxy with --proxy."),
+        (Operation::Resolve, _) => {
+            (DNS_FAILED, "Is the name right? Where only the proxy resolves names, give the proxy with --proxy.")
+        }
         (Operation::Tunnel, Kind::Status(502..=504)) => {
             (SERVER_UNAVAILABLE, "The proxy could not reach the server: is it running, and is its port right?")
         }
         (Operation::Tunnel, Kind::Status(_)) if asked.leg == Leg::Http => {
             (PROXY_REFUSED_TUNNEL, "Most proxies allow tunnels to port 443 alone: use wss on 443.")
         }
-        (Operation::Tunnel, Kind::Status(_)) => (PROXY_REFUSED_TUNNEL, "The proxy must allow CONNECT to this host and port; 443 is what most allow."),
+        (Operation::Tunnel, Kind::Status(_)) => {
+            (PROXY_REFUSED_TUNNEL, "The proxy must allow CONNECT to this host and port; 443 is what most allow.")
+        }
         (Operation::Tunnel, Kind::NotHttp) => {
             (PROXY_UNREACHABLE, "What answers there does not speak HTTP: is the proxy's address right?")
         }
@@ -118,7 +140,9 @@ fn failed(failure: &Failure, asked: &Asked) -> Finding {
         (_, Kind::TlsRefused) => (CONNECTION_RESET, "What answers there does not speak TLS as expected: is the port right?"),
         (Operation::Request, Kind::OtherVersion) => (NOT_OUR_SERVER, "Use the same version of proxyprobe at both ends."),
         (_, Kind::Refused) => (CONNECT_REFUSED, "Is `proxyprobe serve` running there, and is the port right?"),
-        (_, Kind::TimedOut | Kind::Unreachable) => (CONNECT_TIMED_OUT, "Nobody answers there: a firewall, a wrong address, or a server that is down."),
+        (_, Kind::TimedOut | Kind::Unreachable) => {
+            (CONNECT_TIMED_OUT, "Nobody answers there: a firewall, a wrong address, or a server that is down.")
+        }
         (_, Kind::NotHttp | Kind::TooLarge) => (NOT_OUR_SERVER, "What answers there is not a proxyprobe server."),
         _ => (CONNECTION_RESET, "The connection was ended before an answer: try again, and try the other leg."),
     };

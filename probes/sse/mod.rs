@@ -82,10 +82,6 @@ impl Probe for Sse {
     const COST: Cost = Cost::Cadence;
     type Asked = Asked;
 
-    fn asked(evidence: &[Exchange<Asked>]) -> bool {
-        evidence.iter().any(|exchange| exchange.record.opened.is_some())
-    }
-
     fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         verdict::judge(evidence, around)
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::circumstances::Doubt;
-use crate::exchange::{Proof, Record, Witness};
+use crate::exchange::{Proof, Record, ServerNotes, Witness};
 use crate::finding::seconds;
 use crate::timeline::{Event, What};
 use crate::transport::Transport;
@@ -34,7 +34,9 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let held = |f: &Finding| [BUFFERED_UNTIL_END, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD].contains(&f.code);
     for finding in findings.iter_mut().filter(|finding| held(finding)) {
         if hinted_is_clean {
-            finding.summary.push_str(" With the headers X-Accel-Buffering: no and Cache-Control: no-cache, no-transform it streams.");
+            finding
+                .summary
+                .push_str(" With the headers X-Accel-Buffering: no and Cache-Control: no-cache, no-transform it streams.");
             *finding = finding.clone().with("mended_by", "X-Accel-Buffering: no; Cache-Control: no-cache, no-transform");
         }
     }
@@ -80,7 +82,7 @@ fn stream(exchange: &Exchange<Asked>, around: &Circumstances) -> Vec<Finding> {
     let doubt = around.doubt(record, last);
     let arrivals = arrivals(record, around);
     let mut findings = Vec::new();
-    if let Some(finding) = not_a_stream(exchange, &arrivals) {
+    if let Some(finding) = not_a_stream(exchange, &arrivals, doubt) {
         findings.push(finding);
     } else {
         findings.extend(timing(exchange, &arrivals, around));
@@ -93,7 +95,7 @@ fn stream(exchange: &Exchange<Asked>, around: &Circumstances) -> Vec<Finding> {
 }
 
 /// Refused, or cut before the last event.
-fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Option<Finding> {
+fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<Doubt>) -> Option<Finding> {
     let record = &exchange.record;
     match &record.response {
         Some(head) if head.status != 200 && record.proof == Proof::Valid => return Some(inconclusive(Doubt::OwnEnd)),
@@ -105,7 +107,10 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Option<Find
         }
         _ if arrivals.is_empty() && record.proof != Proof::Valid && record.witness == Witness::Empty => {
             let what = if record.response.is_some() { "answered" } else { "kept" };
-            return Some(Finding::new(REFUSED, format!("Something in between {what} the request for the event stream; the server never saw it.")));
+            return Some(Finding::new(
+                REFUSED,
+                format!("Something in between {what} the request for the event stream; the server never saw it."),
+            ));
         }
         _ => {}
     }
@@ -114,6 +119,10 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Option<Find
     let complete = arrivals.iter().any(|arrival| arrival.number == exchange.asked.count);
     if complete || still_coming(record, arrivals) {
         return None;
+    }
+    let all_sent = |notes: &ServerNotes| notes.timeline.sent(What::Event).len() >= asked;
+    if received == 0 && !record.witness.notes().is_some_and(all_sent) {
+        return Some(inconclusive(doubt.unwrap_or(Doubt::Unclear)));
     }
     Some({
         let summary = match received {
@@ -139,14 +148,19 @@ fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstanc
         return Some(
             Finding::new(
                 BUFFERED_UNTIL_END,
-                format!("The server sent {} events in {}; all of them arrived at once, at the end.", arrivals.len(), seconds(sending)),
+                format!(
+                    "The server sent {} events in {}; all of them arrived at once, at the end.",
+                    arrivals.len(),
+                    seconds(sending)
+                ),
             )
             .with("sent_over_ms", sending)
             .with("arrived_over_ms", arriving)
             .with("first_event_held_ms", held),
         );
     }
-    let delays: Vec<u64> = arrivals.iter().map(|a| a.at.saturating_sub(a.sent).saturating_sub(around.round_trip_ms / 2)).collect();
+    let delays: Vec<u64> =
+        arrivals.iter().map(|a| a.at.saturating_sub(a.sent).saturating_sub(around.round_trip_ms / 2)).collect();
     let delay = median(&delays);
     let blame = |finding: Finding| {
         // Times below a second mean nothing on a machine whose timers are late.
@@ -229,7 +243,10 @@ fn content(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Vec<Finding> {
     numbers.dedup();
     let missing = (exchange.asked.count as usize).saturating_sub(numbers.len());
     if missing > 0 && numbers.last() == Some(&exchange.asked.count) {
-        findings.push(Finding::new(CONTENT_ALTERED, format!("{missing} events are missing in the middle of the stream.")).with("missing", missing));
+        findings.push(
+            Finding::new(CONTENT_ALTERED, format!("{missing} events are missing in the middle of the stream."))
+                .with("missing", missing),
+        );
     }
     if numbers.len() < all {
         findings.push(Finding::new(DUPLICATED, "Events arrived more than once.").with("repeated", all - numbers.len()));
@@ -247,7 +264,10 @@ fn resume(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding>
     }
     let header = notes.timeline.first(|e| matches!(e, Event::Received(What::LastEventId, ..))).is_some();
     (!header).then(|| {
-        Finding::new(LAST_EVENT_ID_REMOVED, "On a reconnect the header Last-Event-ID does not reach the server, so the stream starts over.")
+        Finding::new(
+            LAST_EVENT_ID_REMOVED,
+            "On a reconnect the header Last-Event-ID does not reach the server, so the stream starts over.",
+        )
     })
 }
 
@@ -258,7 +278,8 @@ fn median(values: &[u64]) -> u64 {
 }
 
 fn inconclusive(doubt: Doubt) -> Finding {
-    Finding::new(INCONCLUSIVE, format!("The event stream could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
+    Finding::new(INCONCLUSIVE, format!("The event stream could not be judged: {}.", doubt.because()))
+        .with("reason", doubt.as_str())
 }
 
 #[cfg(test)]

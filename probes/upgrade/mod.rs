@@ -71,10 +71,6 @@ impl Probe for Upgrade {
     const COST: Cost = Cost::Quiet;
     type Asked = Asked;
 
-    fn asked(evidence: &[Exchange<Asked>]) -> bool {
-        evidence.iter().any(|exchange| exchange.record.opened.is_some())
-    }
-
     fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         verdict::judge(evidence, around)
     }

@@ -1,9 +1,9 @@
 //! What an opening handshake tells, by what both ends saw of it.
 
 use super::*;
-use crate::finding::Outcome;
 use crate::circumstances::{Doubt, broken_off};
 use crate::exchange::{Proof, Record, Witness, has_token};
+use crate::finding::Outcome;
 use crate::timeline::Event;
 use crate::transport::{Transport, Via};
 
@@ -117,9 +117,7 @@ fn unanswered(record: &Record, around: &Circumstances) -> Option<Finding> {
         (None, None, Some(failure)) => {
             Finding::new(REFUSED, format!("Something in between answered the handshake with what is no HTTP: {failure}."))
         }
-        (None, None, None) => {
-            Finding::new(NO_ANSWER, format!("The handshake was sent and {how}; the server never saw it."))
-        }
+        (None, None, None) => Finding::new(NO_ANSWER, format!("The handshake was sent and {how}; the server never saw it.")),
         (None, Some(_), Some(failure)) => {
             Finding::new(LOST_101, format!("The server answered the handshake with 101, but what arrived is no HTTP: {failure}."))
         }
@@ -150,9 +148,11 @@ fn as_arrived(record: &Record) -> Option<Finding> {
                 .with("connection_seen", seen),
         );
     }
-    request.values("sec-websocket-key").next().is_none().then(|| {
-        Finding::new(HEADER_STRIPPED, "The request reached the server without its `Sec-WebSocket-Key`.")
-    })
+    request
+        .values("sec-websocket-key")
+        .next()
+        .is_none()
+        .then(|| Finding::new(HEADER_STRIPPED, "The request reached the server without its `Sec-WebSocket-Key`."))
 }
 
 /// The client's checklist of RFC 6455 section 4.1, all of it.

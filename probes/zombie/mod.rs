@@ -44,15 +44,8 @@ pub struct Asked {
 impl Probe for Zombie {
     const ID: &'static str = "zombie";
     const QUESTION: &'static str = "After the 101, do messages really pass, both ways?";
-    const CODES: &'static [Code] = &[
-        SILENT_BOTH_WAYS,
-        SILENT_TO_SERVER,
-        SILENT_TO_CLIENT,
-        CLOSED_EARLY,
-        FOREIGN_BYTES,
-        GREETING_LOST,
-        INCONCLUSIVE,
-    ];
+    const CODES: &'static [Code] =
+        &[SILENT_BOTH_WAYS, SILENT_TO_SERVER, SILENT_TO_CLIENT, CLOSED_EARLY, FOREIGN_BYTES, GREETING_LOST, INCONCLUSIVE];
     const COST: Cost = Cost::Cadence;
     type Asked = Asked;
 

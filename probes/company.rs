@@ -5,7 +5,7 @@ use crate::circumstances::broken_off;
 use crate::exchange::{Proof, Record};
 use crate::failure::{Kind, Operation};
 use crate::timeline::{Event, What};
-use crate::transport::Leg;
+use crate::transport::{Leg, Via};
 
 /// One connection of the run.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +133,13 @@ fn outlived(other: &Member<'_>, member: &Member<'_>, age: u64) -> bool {
     other.busy
         && other.leg == member.leg
         && is_websocket(other.record) == is_websocket(member.record)
+        && via(other.record) == via(member.record)
         && life(other.record).is_some_and(|life| life > age.saturating_add(DIFFERENT_AGE_MS))
+}
+
+/// What a proxy does to tunnels says nothing of the requests that it forwards.
+fn via(record: &Record) -> Option<Via> {
+    record.opened.as_ref().map(|opened| opened.via)
 }
 
 /// How old a connection was when it last heard something.

@@ -65,6 +65,8 @@ pub enum Kind {
     TlsRefused,
     /// What came back is no HTTP.
     NotHttp,
+    /// A proxy granted a tunnel and then spoke in it itself: nobody behind one speaks before the client does.
+    SpokeFirst,
     /// More came back than the limit for it.
     TooLarge,
     /// The server speaks another version of the protocol.
@@ -117,6 +119,7 @@ impl fmt::Display for Failure {
             Kind::CertificateInvalid(sha256) => write!(f, "its certificate (sha256:{sha256}) is not valid for this")?,
             Kind::TlsRefused => f.write_str("TLS was refused")?,
             Kind::NotHttp => f.write_str("what came back is no HTTP")?,
+            Kind::SpokeFirst => f.write_str("the tunnel was granted, and the proxy itself spoke in it")?,
             Kind::OtherVersion => f.write_str("it speaks another version of the protocol")?,
             Kind::TooLarge => f.write_str("more came back than is read")?,
             Kind::Other => f.write_str("failed")?,

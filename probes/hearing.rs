@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::reach;
 use crate::recommend::{Answers, Recommendation, Situation, recommend};
 use crate::timeline::Event;
-use crate::transport::{Leg, Transport};
+use crate::transport::{Leg, Transport, Via};
 use crate::{Evidence, ProbeId};
 use std::collections::BTreeMap;
 
@@ -155,8 +155,13 @@ impl Hearing {
             }
         }
         let ladder = self.evidence.get(&ProbeId::Idle).and_then(|legs| legs.get(&leg)).map(Evidence::records).unwrap_or_default();
-        let refused = ladder.iter().filter(|record| refused_at_the_door(record)).count();
-        Company { connections_limited: refused > 0 && refused < ladder.len(), ..Company::of(leg, &members) }
+        // Some of a kind came in and some did not; where a proxy lets no tunnel through, none does.
+        let tunnelled = |record: &Record| record.opened.as_ref().is_none_or(|opened| opened.via != Via::AbsoluteForm);
+        let connections_limited = [true, false].into_iter().any(|kind| {
+            let mut of_kind = ladder.iter().filter(|record| tunnelled(record) == kind);
+            of_kind.clone().any(|record| refused_at_the_door(record)) && of_kind.any(|record| !refused_at_the_door(record))
+        });
+        Company { connections_limited, ..Company::of(leg, &members) }
     }
 
     fn transport(&self, transport: Transport, leg: Leg, findings: &[Finding]) -> TransportVerdict {

@@ -9,5 +9,6 @@ pub mod lab;
 pub mod net;
 mod plan;
 pub mod report;
+pub mod selftest;
 pub mod serve;
 mod witness;

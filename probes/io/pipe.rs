@@ -2,6 +2,8 @@
 
 use super::{Control, Io};
 use crate::exchange::KernelNote;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -19,6 +21,49 @@ pub struct Link {
     pub latency: Duration,
     /// Bytes a second each way; none is unlimited.
     pub rate: Option<u64>,
+    /// The most that is added to the delay of a segment at random; order is kept.
+    pub jitter: Duration,
+    /// Percent of segments that come later by a retransmission, and hold up what is behind them.
+    pub loss_percent: u8,
+    /// The largest segment; zero is as large as it was written. Sizes are random.
+    pub segment: usize,
+    /// Whether a reader may find its bytes some turns of the scheduler later, at random.
+    pub shuffle: bool,
+    /// Where chance begins.
+    pub seed: u64,
+}
+
+/// The least time after which an unacknowledged segment is sent again (RFC 6298 asks for a second; Linux waits 200 ms).
+const RETRANSMISSION: Duration = Duration::from_millis(200);
+/// The most turns of the scheduler that a reader may be kept waiting.
+const TURNS: u32 = 3;
+
+/// Chance, the same each time that it begins with the same seed.
+#[derive(Default)]
+struct Chance(Option<StdRng>);
+
+impl Chance {
+    /// Without jitter, loss, segments and shuffling nothing is left to chance.
+    fn of(link: Link, lane: u64) -> Self {
+        let needed = !link.jitter.is_zero() || link.loss_percent > 0 || link.segment > 0 || link.shuffle;
+        Self(needed.then(|| StdRng::seed_from_u64(link.seed.wrapping_mul(4).wrapping_add(lane))))
+    }
+
+    /// A number from zero to `most`.
+    fn up_to(&mut self, most: u64) -> u64 {
+        self.0.as_mut().map_or(0, |random| random.random_range(0..=most))
+    }
+
+    /// What is added to the delay of one segment.
+    fn delay(&mut self, link: Link) -> Duration {
+        let mut delay = Duration::from_micros(self.up_to(u64::try_from(link.jitter.as_micros()).unwrap_or(0)));
+        let mut wait = RETRANSMISSION + link.latency * 2;
+        while link.loss_percent > 0 && self.up_to(99) < u64::from(link.loss_percent) {
+            delay += wait;
+            wait *= 2;
+        }
+        delay
+    }
 }
 
 /// The most bytes under way in one direction, as a socket buffer would hold.
@@ -28,12 +73,13 @@ const WINDOW: usize = 64 * 1024;
 pub fn pipe(link: Link) -> (Io, Io) {
     let there = Arc::new(Mutex::new(Lane::default()));
     let back = Arc::new(Mutex::new(Lane::default()));
-    (end(link, there.clone(), back.clone()), end(link, back, there))
+    (end(link, 0, there.clone(), back.clone()), end(link, 1, back, there))
 }
 
-fn end(link: Link, out: Shared, inn: Shared) -> Io {
+fn end(link: Link, side: u64, out: Shared, inn: Shared) -> Io {
+    lock(&out).chance = Chance::of(link, side);
     let control = Arc::new(PipeControl { out: out.clone(), inn: inn.clone(), link });
-    Io::new(PipeEnd { link, out, inn, sleep: None }, control)
+    Io::new(PipeEnd { link, out, inn, sleep: None, turns: None, chance: Chance::of(link, side + 2) }, control)
 }
 
 type Shared = Arc<Mutex<Lane>>;
@@ -45,6 +91,9 @@ struct Lane {
     bytes: usize,
     /// When the last byte written so far leaves the sender, at the link's rate.
     busy_until: Option<Instant>,
+    /// When the newest parcel arrives: none overtakes another.
+    arrives: Option<Instant>,
+    chance: Chance,
     closed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -61,6 +110,9 @@ struct PipeEnd {
     out: Shared,
     inn: Shared,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Turns of the scheduler that the next read still waits.
+    turns: Option<u64>,
+    chance: Chance,
 }
 
 struct PipeControl {
@@ -86,7 +138,10 @@ impl Lane {
         }
         self.closed |= !matches!(parcel, Parcel::Bytes(_));
         self.bytes += size as usize;
-        self.queue.push_back((left + link.latency, parcel));
+        let arrives = left + link.latency + self.chance.delay(link);
+        let arrives = self.arrives.map_or(arrives, |before| arrives.max(before));
+        self.arrives = Some(arrives);
+        self.queue.push_back((arrives, parcel));
         if let Some(waker) = self.reader.take() {
             waker.wake();
         }
@@ -116,15 +171,36 @@ impl AsyncRead for PipeEnd {
                 inn.reader = Some(cx.waker().clone());
                 match inn.queue.front() {
                     None => return Poll::Pending,
-                    Some((due, _)) if *due > Instant::now() => *due,
-                    Some(_) => return Poll::Ready(take(&mut inn, buf)),
+                    Some((due, _)) => *due,
                 }
             };
+            if due <= Instant::now() {
+                if self.waits_a_turn() {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                return Poll::Ready(take(&mut lock(&self.inn), buf));
+            }
             let sleep = self.sleep.insert(Box::pin(sleep_until(due)));
             if sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
         }
+    }
+}
+
+impl PipeEnd {
+    /// Whether bytes that are there are left alone for another turn, so that tasks which are ready run in another order.
+    fn waits_a_turn(&mut self) -> bool {
+        if !self.link.shuffle {
+            return false;
+        }
+        let turns = match self.turns {
+            Some(turns) => turns,
+            None => self.chance.up_to(TURNS.into()),
+        };
+        self.turns = turns.checked_sub(1);
+        turns > 0
     }
 }
 
@@ -164,7 +240,15 @@ impl AsyncWrite for PipeEnd {
             return Poll::Pending;
         }
         let size = room.min(bytes.len());
-        out.send(self.link, Parcel::Bytes(bytes.iter().take(size).copied().collect()));
+        let mut rest = bytes.get(..size).unwrap_or_default();
+        while !rest.is_empty() {
+            let most = u64::try_from(self.link.segment).unwrap_or(0);
+            let random = 1 + out.chance.up_to(most.saturating_sub(1));
+            let next = if most == 0 { rest.len() } else { rest.len().min(usize::try_from(random).unwrap_or(1)) };
+            let (segment, behind) = rest.split_at(next);
+            out.send(self.link, Parcel::Bytes(segment.iter().copied().collect()));
+            rest = behind;
+        }
         Poll::Ready(Ok(size))
     }
 
@@ -205,7 +289,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn bytes_take_the_latency_and_then_the_fin_comes() {
-        let (mut a, mut b) = pipe(Link { latency: Duration::from_millis(150), rate: None });
+        let (mut a, mut b) = pipe(Link { latency: Duration::from_millis(150), ..Link::default() });
         let start = Instant::now();
         a.write_all(b"hello").await.unwrap();
         drop(a);

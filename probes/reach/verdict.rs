@@ -133,6 +133,9 @@ fn failed(failure: &Failure, asked: &Asked) -> Finding {
         (Operation::Tunnel, Kind::Status(_)) => {
             (PROXY_REFUSED_TUNNEL, "The proxy must allow CONNECT to this host and port; 443 is what most allow.")
         }
+        (Operation::Tunnel, Kind::SpokeFirst) => {
+            (ANSWERED_BY_MIDDLEBOX, "It granted the tunnel and did not open one: ask for the rule that is behind these words.")
+        }
         (Operation::Tunnel, Kind::NotHttp) => {
             (PROXY_UNREACHABLE, "What answers there does not speak HTTP: is the proxy's address right?")
         }

@@ -1,51 +1,42 @@
-//! Passes the 101 on with changes, and everything after it untouched or without the first bytes.
+//! Passes the 101 on with changes.
 
-use super::Middlebox;
-use super::head::Head;
-use super::relay::{self, pass};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, head, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
-use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::time::timeout;
+use std::sync::Arc;
 
-/// What is done to a 101.
-#[derive(Clone, Copy, Debug)]
-pub enum Alter101 {
-    /// The accept key is replaced.
-    AcceptKey,
-    /// An extension is accepted that the server did not accept.
-    Extension,
-    /// Headers that a proxy does not know are removed: ours, too.
-    UnknownHeaders,
-    /// What arrives in one segment with the head is lost.
-    LoseWhatFollows,
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "alter-101",
+    does: "passes the 101 on with a changed header",
+    seen: "gateways that speak HTTP/2 behind themselves; notebook proxies that drop what was negotiated",
+    layer: Layer::Http,
+    parameters: &[Parameter {
+        name: "what",
+        kind: Kind::Choice(&["accept-key", "no-accept-key", "add-extension", "drop-extension", "drop-subprotocol"]),
+        default: "accept-key",
+        means: "what it changes: another key, none, an extension that the server did not accept, those that it did, the subprotocol",
+    }],
+    build: |spec, _| Arc::new(Alter101 { what: spec.word("what").to_owned() }),
+};
+
+struct Alter101 {
+    what: String,
 }
 
 impl Middlebox for Alter101 {
-    fn carry(&self, mut client: Io, mut server: Io) -> BoxFuture<'static, ()> {
-        let how = *self;
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let what = self.what.clone();
         Box::pin(async move {
-            let Some(request) = Head::read(&mut client).await else { return };
-            if request.write(&mut server).await.is_err() {
-                return;
+            let Some(mut asked) = head::switched(client, onward).await else { return };
+            match what.as_str() {
+                "accept-key" => asked.answer.set("Sec-WebSocket-Accept", "bm90IHRoZSByaWdodCBvbmU="),
+                "no-accept-key" => asked.answer.remove("sec-websocket-accept"),
+                "add-extension" => asked.answer.set("Sec-WebSocket-Extensions", "permessage-deflate"),
+                "drop-extension" => asked.answer.remove("sec-websocket-extensions"),
+                _ => asked.answer.remove("sec-websocket-protocol"),
             }
-            let Some(mut answer) = relay::answer(&mut client, &mut server).await else { return };
-            if answer.status() == 101 {
-                match how {
-                    Alter101::AcceptKey => answer.set("Sec-WebSocket-Accept", "bm90IHRoZSByaWdodCBvbmU="),
-                    Alter101::Extension => answer.set("Sec-WebSocket-Extensions", "permessage-deflate"),
-                    Alter101::UnknownHeaders => answer.remove("proxyprobe-proof"),
-                    Alter101::LoseWhatFollows => {
-                        // The greeting may come in segments of its own; wait for them, as a slow box would.
-                        let mut more = Vec::new();
-                        let lost = async { while matches!(server.read_buf(&mut more).await, Ok(size) if size > 0) {} };
-                        let _ = timeout(Duration::from_millis(20), lost).await;
-                        answer.rest.clear();
-                    }
-                }
-            }
-            if answer.write(&mut client).await.is_ok() {
-                pass(client, server).await;
+            if asked.answer.write(&mut asked.client).await.is_ok() {
+                relay::pass(asked.client, asked.server).await;
             }
         })
     }

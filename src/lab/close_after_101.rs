@@ -1,37 +1,39 @@
 //! Lets the handshake pass and ends the connection a little later.
 
-use super::Middlebox;
-use super::head::Head;
-use super::relay::{self, Limit, pass, until};
+use super::relay::{Limit, until};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, head};
 use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Ends WebSockets this long after their 101.
-#[derive(Clone, Copy, Debug)]
-pub struct CloseAfter101 {
-    /// How long.
-    pub after: Duration,
-    /// By RST instead of FIN.
-    pub resets: bool,
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "close-after-101",
+    does: "ends WebSockets a moment after their 101, busy or not",
+    seen: "Zscaler-like appliances after 100 to 500 ms; web application firewalls behind Caddy",
+    layer: Layer::Http,
+    parameters: &[
+        Parameter { name: "after", kind: Kind::Seconds, default: "0.2", means: "how long after the 101" },
+        Parameter { name: "by", kind: Kind::Choice(&["fin", "rst"]), default: "fin", means: "how it ends it" },
+    ],
+    build: |spec, _| Arc::new(CloseAfter101 { after: spec.seconds("after"), resets: spec.word("by") == "rst" }),
+};
+
+#[derive(Clone, Copy)]
+struct CloseAfter101 {
+    after: Duration,
+    resets: bool,
 }
 
 impl Middlebox for CloseAfter101 {
-    fn carry(&self, mut client: Io, mut server: Io) -> BoxFuture<'static, ()> {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let Self { after, resets } = *self;
         Box::pin(async move {
-            let Some(request) = Head::read(&mut client).await else { return };
-            if request.write(&mut server).await.is_err() {
+            let Some(mut asked) = head::switched(client, onward).await else { return };
+            if asked.answer.write(&mut asked.client).await.is_err() {
                 return;
             }
-            let Some(answer) = relay::answer(&mut client, &mut server).await else { return };
-            if answer.write(&mut client).await.is_err() {
-                return;
-            }
-            if answer.status() != 101 {
-                pass(client, server).await;
-                return;
-            }
-            until(client, server, Some(Limit::Age(after)), |client, server| {
+            until(asked.client, asked.server, Some(Limit::Age(after)), |(client, server)| {
                 if resets {
                     client.abort();
                     server.abort();

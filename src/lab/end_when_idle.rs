@@ -1,50 +1,70 @@
 //! Ends a silent connection loudly: FIN or RST, to both sides or to one.
 
-use super::Middlebox;
-use super::relay::{Limit, until};
+use super::relay::{Counts, Limit, until};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Whom it tells, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tells {
-    /// FIN to both, as Squid and nginx do.
-    Both,
-    /// FIN to the client and RST to the server, as HAProxy does.
-    ResetsServer,
-    /// RST to the client and FIN to the server.
-    ResetsClient,
-    /// FIN to the client; the server's side stays open.
-    ClientOnly,
-    /// FIN to the server; the client's side stays open.
-    ServerOnly,
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "end-when-idle",
+    does: "ends connections that have been silent for a while, and tells at least one side",
+    seen: "Squid, nginx, tinyproxy and Apache httpd (both); HAProxy (resets the server); Azure's load balancer (resets both)",
+    layer: Layer::Connection,
+    parameters: &[
+        Parameter { name: "after", kind: Kind::Seconds, default: "30", means: "how long a silence" },
+        Parameter {
+            name: "tells",
+            kind: Kind::Choice(&["both", "resets-server", "resets-client", "resets-both", "client", "server"]),
+            default: "both",
+            means: "FIN to both; FIN to the client and RST to the server; the reverse; RST to both; FIN to one side alone",
+        },
+        Parameter {
+            name: "counts",
+            kind: Kind::Choice(&["both", "client", "server"]),
+            default: "both",
+            means: "whose bytes break the silence",
+        },
+    ],
+    build: |spec, _| {
+        let counts = match spec.word("counts") {
+            "client" => Counts::Client,
+            "server" => Counts::Server,
+            _ => Counts::Both,
+        };
+        Arc::new(EndWhenIdle { limit: Limit::Idle(spec.seconds("after"), counts), tells: spec.word("tells").to_owned() })
+    },
+};
+
+struct EndWhenIdle {
+    limit: Limit,
+    tells: String,
 }
 
-/// Ends connections after a silence.
-#[derive(Clone, Copy, Debug)]
-pub struct EndWhenIdle {
-    /// After how much of it.
-    pub after: Duration,
-    /// Whom it tells.
-    pub tells: Tells,
-}
+/// Longer than any run: whoever was not told is left with an open connection.
+const LEFT_OPEN: Duration = Duration::from_secs(3_600);
 
 impl Middlebox for EndWhenIdle {
-    fn carry(&self, client: Io, server: Io) -> BoxFuture<'static, ()> {
-        let Self { after, tells } = *self;
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let (limit, tells) = (self.limit, self.tells.clone());
         Box::pin(async move {
+            let Ok(server) = onward.open().await else { return };
             let mut left = None;
-            until(client, server, Some(Limit::Idle(after)), |client, server| match tells {
-                Tells::Both => drop((client, server)),
-                Tells::ResetsServer => server.abort(),
-                Tells::ResetsClient => client.abort(),
-                Tells::ClientOnly => left = Some(server),
-                Tells::ServerOnly => left = Some(client),
+            until(client, server, Some(limit), |(client, server)| match tells.as_str() {
+                "resets-server" => server.abort(),
+                "resets-client" => client.abort(),
+                "resets-both" => {
+                    client.abort();
+                    server.abort();
+                }
+                "client" => left = Some(server),
+                "server" => left = Some(client),
+                _ => drop((client, server)),
             })
             .await;
             if let Some(open) = left {
-                // Longer than any run: whoever was not told is left with an open connection.
-                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                tokio::time::sleep(LEFT_OPEN).await;
                 drop(open);
             }
         })

@@ -1,26 +1,43 @@
 //! Forgets a silent connection and tells nobody, as a stateful firewall does; what comes later is dropped, or reset.
 
-use super::Middlebox;
-use super::relay::{Limit, until};
+use super::relay::{Counts, Limit, until};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
-/// Forgets connections after a silence.
-#[derive(Clone, Copy, Debug)]
-pub struct ForgetWhenIdle {
-    /// After how much of it.
-    pub after: Duration,
-    /// Whether it answers the next bytes with a reset.
-    pub resets: bool,
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "forget-when-idle",
+    does: "forgets connections that have been silent for a while, and tells nobody",
+    seen: "stateful firewalls and NATs: AWS (350 s), Azure's load balancer (240 s), FortiGate's session-ttl",
+    layer: Layer::Connection,
+    parameters: &[
+        Parameter { name: "after", kind: Kind::Seconds, default: "30", means: "how long a silence" },
+        Parameter {
+            name: "then",
+            kind: Kind::Choice(&["drops", "resets"]),
+            default: "drops",
+            means: "what it does with bytes that come later",
+        },
+    ],
+    build: |spec, _| Arc::new(ForgetWhenIdle { after: spec.seconds("after"), resets: spec.word("then") == "resets" }),
+};
+
+#[derive(Clone, Copy)]
+struct ForgetWhenIdle {
+    after: Duration,
+    resets: bool,
 }
 
 impl Middlebox for ForgetWhenIdle {
-    fn carry(&self, client: Io, server: Io) -> BoxFuture<'static, ()> {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let Self { after, resets } = *self;
         Box::pin(async move {
+            let Ok(server) = onward.open().await else { return };
             let mut left = None;
-            until(client, server, Some(Limit::Idle(after)), |client, server| left = Some((client, server))).await;
+            until(client, server, Some(Limit::Idle(after, Counts::Both)), |both| left = Some(both)).await;
             let Some((mut client, mut server)) = left else { return };
             let (mut up, mut down) = ([0; 1024], [0; 1024]);
             loop {

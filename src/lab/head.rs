@@ -1,7 +1,85 @@
 //! Heads of requests and answers, to be read, changed and passed on.
 
+use super::{Onward, relay};
 use proxyprobe_probes::io::Io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Reads the client's request. Each connection carries one request, so that the next one is met at its head again: what is no
+/// upgrade asks for the connection to be closed after the answer (RFC 9112 section 9.6).
+pub async fn request(client: &mut Io) -> Option<Head> {
+    let mut request = Head::read(client).await?;
+    if request.get("upgrade").is_none() {
+        request.set("Connection", "close");
+    }
+    Some(request)
+}
+
+/// Sends a request on its way and waits for the head of the answer; interim answers (RFC 9110 section 15.2) pass, and so does
+/// the request's body.
+///
+/// A client that leaves meanwhile takes the server's side with it.
+pub async fn answer(request: &Head, client: &mut Io, server: &mut Io) -> Option<Head> {
+    request.write(server).await.ok()?;
+    let (mut read, mut body) = (Vec::new(), Vec::new());
+    loop {
+        while let Some(head) = Head::take(&mut read) {
+            if !(100..200).contains(&head.status()) || head.status() == 101 {
+                return Some(Head { rest: read, ..head });
+            }
+            head.write(client).await.ok()?;
+        }
+        tokio::select! {
+            biased;
+            got = server.read_buf(&mut read) => if !matches!(got, Ok(size) if size > 0) || read.len() > LIMIT {
+                return None;
+            },
+            got = client.read_buf(&mut body) => {
+                if !matches!(got, Ok(size) if size > 0) {
+                    return None;
+                }
+                server.write_all(&body).await.ok()?;
+                server.flush().await.ok()?;
+                body.clear();
+            }
+        }
+    }
+}
+
+/// A connection that a middlebox has let go so far: a request, and the answer's head, which the client has not got yet.
+pub struct Asked {
+    /// The client's stream.
+    pub client: Io,
+    /// The server's.
+    pub server: Io,
+    /// What was asked.
+    pub request: Head,
+    /// The answer.
+    pub answer: Head,
+}
+
+/// Forwards a request for which `concerns` holds and waits for the head of the answer; every other request passes.
+pub async fn asked(mut client: Io, onward: Onward, concerns: impl Fn(&Head) -> bool) -> Option<Asked> {
+    let request = request(&mut client).await?;
+    let mut server = onward.open().await.ok()?;
+    if !concerns(&request) {
+        request.write(&mut server).await.ok()?;
+        relay::pass(client, server).await;
+        return None;
+    }
+    let answer = answer(&request, &mut client, &mut server).await?;
+    Some(Asked { client, server, request, answer })
+}
+
+/// Forwards a request for a WebSocket up to its 101; everything else passes, with whatever is answered to it.
+pub async fn switched(client: Io, onward: Onward) -> Option<Asked> {
+    let mut asked = asked(client, onward, Head::wants_websocket).await?;
+    if asked.answer.status() == 101 {
+        return Some(asked);
+    }
+    asked.answer.write(&mut asked.client).await.ok()?;
+    relay::pass(asked.client, asked.server).await;
+    None
+}
 
 /// A head as it stands on the wire: the first line and the header lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,18 +100,24 @@ impl Head {
     pub async fn read(io: &mut Io) -> Option<Head> {
         let mut bytes = Vec::new();
         loop {
-            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-                let rest = bytes.split_off(end + 4);
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                let mut lines = text.trim_end().split("\r\n");
-                let first = lines.next()?.to_owned();
-                let field = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-                return Some(Head { first, fields: lines.filter_map(field).collect(), rest });
+            if let Some(head) = Head::take(&mut bytes) {
+                return Some(Head { rest: bytes, ..head });
             }
             if bytes.len() > LIMIT || !matches!(io.read_buf(&mut bytes).await, Ok(size) if size > 0) {
                 return None;
             }
         }
+    }
+
+    /// Takes a whole head off the front of what was read.
+    fn take(bytes: &mut Vec<u8>) -> Option<Head> {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let rest = bytes.split_off(end);
+        let text = String::from_utf8_lossy(&std::mem::replace(bytes, rest)).into_owned();
+        let mut lines = text.trim_end().split("\r\n");
+        let first = lines.next()?.to_owned();
+        let field = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+        Some(Head { first, fields: lines.filter_map(field).collect(), rest: Vec::new() })
     }
 
     /// Writes it, with what had arrived behind it.

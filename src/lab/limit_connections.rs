@@ -1,29 +1,32 @@
 //! Allows so many connections at once and resets the others.
 
-use super::Middlebox;
-use super::relay::pass;
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// The number of connections at once.
-#[derive(Clone, Debug)]
-pub struct LimitConnections(Arc<Semaphore>);
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "limit-connections",
+    does: "allows so many connections at once and resets those beyond",
+    seen: "Traffic Server's limit of WebSockets; carrier NATs with few ports a customer",
+    layer: Layer::Connection,
+    parameters: &[Parameter { name: "at-once", kind: Kind::Number(1, 10_000), default: "12", means: "how many connections" }],
+    build: |spec, _| {
+        let slots = usize::try_from(spec.number("at-once")).unwrap_or(1);
+        Arc::new(LimitConnections(Arc::new(Semaphore::new(slots))))
+    },
+};
 
-impl LimitConnections {
-    /// So many.
-    pub fn new(connections: usize) -> Self {
-        Self(Arc::new(Semaphore::new(connections)))
-    }
-}
+struct LimitConnections(Arc<Semaphore>);
 
 impl Middlebox for LimitConnections {
-    fn carry(&self, client: Io, server: Io) -> BoxFuture<'static, ()> {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let slot = self.0.clone().try_acquire_owned();
         Box::pin(async move {
             match slot {
                 Ok(slot) => {
-                    pass(client, server).await;
+                    relay::through(client, onward).await;
                     drop(slot);
                 }
                 Err(_) => client.abort(),

@@ -1,47 +1,147 @@
 //! The accused: middleboxes that misbehave on purpose, one a file.
 //!
-//! Nothing here knows a probe, the network or a report: a middlebox gets the two streams of one connection and carries bytes
-//! between them, badly.
+//! Nothing here knows a probe, a report or how bytes leave this machine: a middlebox gets the client's stream and a way onward,
+//! and carries bytes between them, badly. The same code stands between sockets and between pipes in memory.
 
 pub mod head;
 pub mod relay;
 
-mod alter_101;
-mod answer;
-mod cache;
-mod cap_lifetime;
-mod close_after_101;
-mod end_when_idle;
-mod events;
-mod forge_101;
-mod forget_when_idle;
-mod gateway_timeout;
-mod limit_connections;
-mod rewrite_request;
-mod swallow_101;
-mod swallow_after_101;
-mod write_page_after_101;
+mod decrypt;
+mod front;
+mod kit;
+mod onward;
+mod row;
+mod spec;
 
-pub use alter_101::Alter101;
-pub use answer::{Answer, Which};
-pub use cache::Cache;
-pub use cap_lifetime::CapLifetime;
-pub use close_after_101::CloseAfter101;
-pub use end_when_idle::{EndWhenIdle, Tells};
-pub use events::{DelayEvents, EditEvents, HoldStream, WithholdHead};
-pub use forge_101::Forge101;
-pub use forget_when_idle::ForgetWhenIdle;
-pub use gateway_timeout::GatewayTimeout;
-pub use limit_connections::LimitConnections;
-pub use rewrite_request::RewriteRequest;
-pub use swallow_101::Swallow101;
-pub use swallow_after_101::SwallowAfter101;
-pub use write_page_after_101::WritePageAfter101;
+pub use kit::{Kit, Root};
+pub use onward::Onward;
+pub use row::Row;
+pub use spec::Spec;
 
 use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
 
-/// Something that carries one connection at a time between a client and the server behind it.
+/// Something that stands between a client and a server. It does not change while it runs.
 pub trait Middlebox: Send + Sync {
+    /// What becomes of a connection attempt, before its first byte.
+    fn admits(&self) -> Admission {
+        Admission::Accepts
+    }
+
     /// Carries one connection to its end.
-    fn carry(&self, client: Io, server: Io) -> BoxFuture<'static, ()>;
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()>;
+}
+
+/// What becomes of a connection attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is accepted.
+    Accepts,
+    /// It is answered with a RST.
+    Refuses,
+    /// It is not answered.
+    Ignores,
+}
+
+/// What a middlebox must see of a connection to do what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Bytes, whatever they are: it stands on encrypted connections as well as on others.
+    Connection,
+    /// The beginning of a TLS session.
+    Tls,
+    /// Requests and answers: on encrypted connections it stands behind an inspection, with the lab's own root.
+    Http,
+    /// The client's requests to it: an explicit proxy, which the client must be told of.
+    Proxy,
+}
+
+/// A middlebox of the lab, as it is listed.
+pub struct Entry {
+    /// Its name: lower case, words joined by hyphens.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub does: &'static str,
+    /// Who is known to do that.
+    pub seen: &'static str,
+    /// What it must see.
+    pub layer: Layer,
+    /// What can be set.
+    pub parameters: &'static [Parameter],
+    /// Makes one.
+    pub build: fn(&Spec, &Kit) -> Arc<dyn Middlebox>,
+}
+
+/// Something that can be set.
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What may stand there.
+    pub kind: Kind,
+    /// What stands there when nothing is said.
+    pub default: &'static str,
+    /// What it means.
+    pub means: &'static str,
+}
+
+/// What may stand in a parameter.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A time in seconds, from zero to a day, with decimals.
+    Seconds,
+    /// A whole number from the first to the second.
+    Number(u64, u64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// Declares the middleboxes: a file each, and its row in the list.
+macro_rules! middleboxes {
+    ($($file:ident),+ $(,)?) => {
+        $(mod $file;)+
+
+        /// All middleboxes, in the order in which they are listed.
+        pub const ALL: &[Entry] = &[$($file::ENTRY),+];
+    };
+}
+
+middleboxes! {
+    // Whether the server is reached at all.
+    refuse_connections,
+    ignore_connections,
+    reset_connections,
+    answer_requests,
+    proxy,
+    proxy_refuses_tunnels,
+    proxy_fakes_tunnels,
+    proxy_asks_credentials,
+    // TLS.
+    inspect_tls,
+    end_client_hello,
+    // Headers.
+    edit_headers,
+    // The upgrade.
+    strip_upgrade,
+    rewrite_connection,
+    swallow_101,
+    forge_101,
+    alter_101,
+    // After the 101.
+    swallow_after_101,
+    close_after_101,
+    write_page_after_101,
+    lose_greeting,
+    // Silence and age.
+    end_when_idle,
+    forget_when_idle,
+    cap_lifetime,
+    limit_connections,
+    // Streams.
+    // Long polls.
+    give_up_on_answers,
+    cache_answers,
+    keep_aborted_requests,
+    // Paths that must not be blamed.
+    link,
+    lose_server,
 }

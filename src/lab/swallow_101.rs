@@ -1,37 +1,40 @@
-//! Takes the server's 101 for an ordinary answer and waits for a body: the client hears nothing.
+//! Takes the server's 101 for an ordinary answer and waits for a body: the client hears nothing, or of a bad gateway.
 
-use super::Middlebox;
-use super::head::Head;
-use super::relay::{self, pass, swallow};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, head, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
-/// Keeps the 101 to itself.
-#[derive(Clone, Debug, Default)]
-pub struct Swallow101 {
-    /// What the client gets instead; nothing when it is empty.
-    pub instead: String,
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "swallow-101",
+    does: "keeps the server's 101 to itself",
+    seen: "LittleProxy before it knew WebSockets; home-made proxies",
+    layer: Layer::Http,
+    parameters: &[Parameter {
+        name: "then",
+        kind: Kind::Choice(&["silence", "502"]),
+        default: "silence",
+        means: "what the client gets instead",
+    }],
+    build: |spec, _| Arc::new(Swallow101 { answers: spec.word("then") == "502" }),
+};
+
+struct Swallow101 {
+    answers: bool,
 }
 
 impl Middlebox for Swallow101 {
-    fn carry(&self, mut client: Io, mut server: Io) -> BoxFuture<'static, ()> {
-        let instead = self.instead.clone();
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let answers = self.answers;
         Box::pin(async move {
-            let Some(request) = Head::read(&mut client).await else { return };
-            if request.write(&mut server).await.is_err() {
-                return;
+            // The server's side stays open for as long as the client waits.
+            let Some(mut asked) = head::switched(client, onward).await else { return };
+            if answers {
+                let _ = asked.client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
+                let _ = asked.client.flush().await;
             }
-            let Some(answer) = relay::answer(&mut client, &mut server).await else { return };
-            if answer.status() != 101 {
-                if answer.write(&mut client).await.is_ok() {
-                    pass(client, server).await;
-                }
-                return;
-            }
-            let _ = client.write_all(instead.as_bytes()).await;
-            let _ = client.flush().await;
-            let (mut from, _to) = tokio::io::split(client);
-            swallow(&mut from).await;
+            relay::swallow(&mut asked.client).await;
         })
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn tunnel(io: Io, proxy: &Proxy, target: &str, user_agent: &Hea
     let parts = upgraded.downcast::<TokioIo<Io>>().map_err(|_| fail(Kind::Other, Untrusted::default()))?;
     if !parts.read_buf.is_empty() {
         // Nothing behind the proxy speaks before it is spoken to: these are the proxy's own words.
-        return Err(fail(Kind::NotHttp, Untrusted::from_bytes(&parts.read_buf, 120)));
+        return Err(fail(Kind::SpokeFirst, Untrusted::from_bytes(&parts.read_buf, 120)));
     }
     let inner = parts.io.into_inner();
     let below = inner.observer();

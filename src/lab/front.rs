@@ -1,0 +1,70 @@
+//! What every explicit proxy of the lab does: reads what the client asks it for, and goes there or not.
+
+use super::head::Head;
+use super::{Onward, relay};
+use proxyprobe_probes::io::Io;
+use tokio::io::AsyncWriteExt;
+
+/// What a client asked a proxy for.
+pub(super) enum Wish {
+    /// A tunnel to a place (RFC 9110 section 9.3.6).
+    Tunnel(String),
+    /// A request in absolute-form (RFC 9112 section 3.2.2), now in the form that a server is asked in, and its place.
+    Request(String, Head),
+}
+
+/// Reads what the client wants. What makes no sense is answered, and is none.
+pub(super) async fn wish(client: &mut Io) -> Option<Wish> {
+    let mut head = Head::read(client).await?;
+    let target = head.path().to_owned();
+    if head.first.starts_with("CONNECT ") {
+        return Some(Wish::Tunnel(target));
+    }
+    let Some((authority, path)) = target.strip_prefix("http://").map(|rest| match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, "/"),
+    }) else {
+        refuse(client, "400 Bad Request", "", "this is a proxy\n").await;
+        return None;
+    };
+    let place = if authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']')) {
+        authority.to_owned()
+    } else {
+        format!("{authority}:80")
+    };
+    let method = head.first.split(' ').next().unwrap_or_default().to_owned();
+    head.first = format!("{method} {path} HTTP/1.1");
+    head.remove("proxy-connection");
+    head.remove("proxy-authorization");
+    if head.get("upgrade").is_none() {
+        head.set("Connection", "close");
+    }
+    Some(Wish::Request(place, head))
+}
+
+/// Goes where the client wants to go: a tunnel is announced with the given status line.
+pub(super) async fn grant(mut client: Io, onward: Onward, wish: Wish, announcement: &str) {
+    let place = match &wish {
+        Wish::Tunnel(place) | Wish::Request(place, _) => place,
+    };
+    let Ok(mut server) = onward.to(place).open().await else {
+        refuse(&mut client, "503 Service Unavailable", "", "the server cannot be reached\n").await;
+        return;
+    };
+    let begun = match &wish {
+        Wish::Tunnel(_) => client.write_all(format!("{announcement}\r\n\r\n").as_bytes()).await.and(client.flush().await),
+        Wish::Request(_, head) => head.write(&mut server).await,
+    };
+    if begun.is_ok() {
+        relay::pass(client, server).await;
+    }
+}
+
+/// Answers for itself, and waits until the client has left.
+pub(super) async fn refuse(client: &mut Io, status: &str, fields: &str, body: &str) {
+    let length = body.len();
+    let text = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    if client.write_all(text.as_bytes()).await.is_ok() && client.shutdown().await.is_ok() {
+        relay::swallow(client).await;
+    }
+}

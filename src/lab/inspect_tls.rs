@@ -1,0 +1,51 @@
+//! Inspects TLS: signs the server's name anew with a root of its own.
+
+use super::decrypt::Decrypt;
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
+use proxyprobe_probes::io::{BoxFuture, Io};
+use rustls::SupportedProtocolVersion;
+use std::sync::Arc;
+
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "inspect-tls",
+    does: "ends the client's TLS with a certificate of its own and opens another session to the server",
+    seen: "Zscaler, Netskope, Palo Alto, FortiGate, Blue Coat, Squid ssl_bump, antivirus products; Privoxy caps at TLS 1.2",
+    layer: Layer::Tls,
+    parameters: &[
+        Parameter {
+            name: "root",
+            kind: Kind::Choice(&["trusted", "untrusted"]),
+            default: "trusted",
+            means: "whether the client knows its root",
+        },
+        Parameter {
+            name: "alpn",
+            kind: Kind::Choice(&["http/1.1", "none"]),
+            default: "http/1.1",
+            means: "what it agrees to in ALPN",
+        },
+        Parameter { name: "highest", kind: Kind::Choice(&["1.3", "1.2"]), default: "1.3", means: "the highest TLS version" },
+    ],
+    build: |spec, kit| {
+        let mut inspection = Decrypt::around(Arc::new(Passes), kit);
+        if spec.word("root") == "untrusted" {
+            inspection.root = kit.stranger.clone();
+        }
+        if spec.word("highest") == "1.2" {
+            inspection.versions = OLD;
+        }
+        inspection.alpn = spec.word("alpn") != "none";
+        Arc::new(inspection)
+    },
+};
+
+static OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+
+struct Passes;
+
+impl Middlebox for Passes {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        Box::pin(relay::through(client, onward))
+    }
+}

@@ -1,0 +1,49 @@
+//! Strips `Upgrade`, as a proxy does that takes it for what it is: a hop-by-hop header (RFC 9110 section 7.6.1).
+
+use super::head::{self, Head};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
+use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
+
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "strip-upgrade",
+    does: "removes Upgrade and Connection: Upgrade from requests for a WebSocket",
+    seen: "Squid, nginx, Apache httpd, Varnish and tinyproxy by default; Squid with a rule for another spelling",
+    layer: Layer::Http,
+    parameters: &[Parameter {
+        name: "unless",
+        kind: Kind::Choice(&["never", "WebSocket", "websocket"]),
+        default: "never",
+        means: "the spelling of the token that it lets pass",
+    }],
+    build: |spec, _| Arc::new(StripUpgrade { unless: spec.word("unless").to_owned() }),
+};
+
+struct StripUpgrade {
+    unless: String,
+}
+
+impl Middlebox for StripUpgrade {
+    fn carry(&self, mut client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let unless = self.unless.clone();
+        Box::pin(async move {
+            let Some(mut request) = head::request(&mut client).await else { return };
+            let Ok(mut server) = onward.open().await else { return };
+            if request.get("upgrade") != Some(&unless) {
+                strip(&mut request);
+            }
+            if request.write(&mut server).await.is_ok() {
+                relay::pass(client, server).await;
+            }
+        })
+    }
+}
+
+/// Takes the upgrade away, and leaves the other headers of the handshake.
+pub(super) fn strip(request: &mut Head) {
+    if request.wants_websocket() {
+        request.remove("upgrade");
+        request.set("Connection", "keep-alive");
+    }
+}

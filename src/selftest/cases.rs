@@ -1,0 +1,174 @@
+//! The table: middleboxes in a row, the findings that they must lead to, the transport that must be recommended.
+
+use proxyprobe_probes::transport::Leg;
+
+/// One row of the table.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The middleboxes, the client's neighbour first, as they are written on a command line, joined by ` + `.
+    pub boxes: &'static str,
+    /// Whether nothing may be found fault with.
+    pub control: bool,
+    /// The legs on which it is tried.
+    pub legs: &'static [Leg],
+    /// All findings of the deciding leg, exactly: the code, and ` <- cause` where another one explains it.
+    pub codes: &'static [&'static str],
+    /// The transport that is recommended.
+    pub recommends: &'static str,
+}
+
+impl Case {
+    /// A name for a file.
+    pub fn slug(&self) -> String {
+        let words = self.boxes.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
+        words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+    }
+}
+
+const BOTH: &[Leg] = &[Leg::Http, Leg::Https];
+const CLEARTEXT: &[Leg] = &[Leg::Http];
+const TLS: &[Leg] = &[Leg::Https];
+
+const fn case(boxes: &'static str, codes: &'static [&'static str], recommends: &'static str) -> Case {
+    Case { boxes, control: false, legs: BOTH, codes, recommends }
+}
+
+const fn on(legs: &'static [Leg], case: Case) -> Case {
+    Case { legs, ..case }
+}
+
+const fn control(boxes: &'static str) -> Case {
+    Case { boxes, control: true, legs: BOTH, codes: &[], recommends: "sse" }
+}
+
+/// The middleboxes that misbehave.
+pub const CASES: &[Case] = &[
+    // Reach.
+    case("refuse-connections", &["reach.connect-refused"], "none"),
+    case("ignore-connections", &["reach.connect-timed-out"], "none"),
+    case("reset-connections", &["reach.connection-reset"], "none"),
+    case("answer-requests:with=nothing", &["reach.connect-timed-out"], "none"),
+    case("answer-requests:with=redirect", &["reach.answered-by-middlebox"], "none"),
+    on(CLEARTEXT, case("answer-requests:with=redirect-to-https", &["reach.redirected-to-https"], "none")),
+    // A page without a mark, whatever its words, may be a stranger's server; on cleartext the other leg proves that it is not.
+    on(CLEARTEXT, case("answer-requests:with=page,status=200", &["reach.answered-by-middlebox"], "none")),
+    on(TLS, case("answer-requests:with=page,status=200", &["reach.not-our-server"], "none")),
+    case("answer-requests:with=page,status=511", &["reach.answered-by-middlebox"], "none"),
+    case("answer-requests:with=block-page", &["reach.answered-by-middlebox"], "none"),
+    case("answer-requests:with=status,status=503", &["reach.server-unavailable"], "none"),
+    // The name of each connection stands in its path, and runs begin with a POST: this cache never hits.
+    case("cache-answers:path=run", &[], "sse"),
+    on(CLEARTEXT, case("proxy-refuses-tunnels", &["reach.proxy-refused-tunnel"], "sse")),
+    on(TLS, case("proxy-refuses-tunnels", &["reach.proxy-refused-tunnel"], "none")),
+    on(CLEARTEXT, case("proxy-refuses-tunnels:grants=443", &["reach.proxy-refused-tunnel"], "sse")),
+    // On cleartext WebSockets alone need a tunnel.
+    on(CLEARTEXT, case("proxy-fakes-tunnels:then=silence", &["upgrade.no-answer"], "sse")),
+    on(TLS, case("proxy-fakes-tunnels:then=silence", &["reach.connect-timed-out"], "none")),
+    on(CLEARTEXT, case("proxy-fakes-tunnels:then=page", &["reach.answered-by-middlebox"], "sse")),
+    on(TLS, case("proxy-fakes-tunnels:then=page", &["reach.answered-by-middlebox"], "none")),
+    on(CLEARTEXT, case("proxy-fakes-tunnels:then=end", &["upgrade.no-answer"], "sse")),
+    on(TLS, case("proxy-fakes-tunnels:then=end", &["reach.connection-reset"], "none")),
+    case("proxy-asks-credentials:scheme=basic", &["reach.proxy-auth-required"], "none"),
+    case("proxy-asks-credentials:scheme=digest", &["reach.proxy-auth-required"], "none"),
+    case("proxy-asks-credentials:scheme=ntlm", &["reach.proxy-auth-required"], "none"),
+    case("proxy-asks-credentials:scheme=negotiate", &["reach.proxy-auth-required"], "none"),
+    case("proxy-asks-credentials:scheme=all", &["reach.proxy-auth-required"], "none"),
+    // TLS.
+    on(TLS, case("inspect-tls", &[], "sse")),
+    on(TLS, case("inspect-tls:alpn=none", &[], "sse")),
+    on(TLS, case("inspect-tls:highest=1.2", &[], "sse")),
+    on(TLS, case("inspect-tls:root=untrusted", &["reach.answered-by-middlebox"], "none")),
+    on(TLS, case("end-client-hello", &["reach.connection-reset"], "none")),
+    on(TLS, case("end-client-hello:by=fin", &["reach.connection-reset"], "none")),
+    on(TLS, case("end-client-hello:by=silence", &["reach.connect-timed-out"], "none")),
+    // Headers.
+    case("edit-headers:how=add", &[], "sse"),
+    case("edit-headers:how=add-vendor", &[], "sse"),
+    case("edit-headers:how=remove-unknown", &[], "sse"),
+    case("edit-headers:how=lower-case", &[], "sse"),
+    case("edit-headers:how=reorder", &[], "sse"),
+    case("edit-headers:how=http-1.0", &["upgrade.header-stripped"], "sse"),
+    // The upgrade.
+    case("strip-upgrade", &["upgrade.header-stripped"], "sse"),
+    case("strip-upgrade:unless=WebSocket", &["upgrade.token-case-sensitive"], "sse"),
+    case("strip-upgrade:unless=websocket", &[], "sse"),
+    case("rewrite-connection", &["upgrade.connection-rewritten"], "sse"),
+    case("rewrite-connection:to=keep-alive", &["upgrade.connection-rewritten"], "sse"),
+    case("answer-requests:which=websockets,status=200", &["upgrade.refused"], "sse"),
+    case("answer-requests:which=websockets,status=400", &["upgrade.refused"], "sse"),
+    case("answer-requests:which=websockets,status=403", &["upgrade.refused"], "sse"),
+    case("answer-requests:which=websockets,status=426", &["upgrade.refused"], "sse"),
+    case("answer-requests:which=websockets,status=501", &["upgrade.refused"], "sse"),
+    case("answer-requests:which=websockets,status=503", &["upgrade.refused"], "sse"),
+    case("answer-requests:which=websockets,with=nothing", &["upgrade.no-answer"], "sse"),
+    case("swallow-101", &["upgrade.lost-101"], "sse"),
+    case("swallow-101:then=502", &["upgrade.lost-101"], "sse"),
+    case("forge-101", &["upgrade.forged"], "sse"),
+    case("forge-101:accept=none", &["upgrade.forged"], "sse"),
+    case("alter-101:what=accept-key", &["upgrade.altered"], "sse"),
+    case("alter-101:what=no-accept-key", &["upgrade.altered"], "sse"),
+    case("alter-101:what=add-extension", &["upgrade.altered"], "sse"),
+    case("alter-101:what=drop-extension", &[], "sse"),
+    case("alter-101:what=drop-subprotocol", &[], "sse"),
+    // After the 101.
+    case("swallow-after-101:way=both", &["zombie.silent-both-ways"], "sse"),
+    case("swallow-after-101:way=to-server", &["zombie.silent-to-server"], "sse"),
+    case("swallow-after-101:way=to-client", &["zombie.silent-to-client"], "sse"),
+    case("close-after-101:after=0.05", &["zombie.closed-early", "idle.closed <- zombie.closed-early"], "sse"),
+    case("close-after-101:after=0.05,by=rst", &["zombie.closed-early", "idle.reset <- zombie.closed-early"], "sse"),
+    case("close-after-101:after=0.2", &["zombie.closed-early", "idle.closed <- zombie.closed-early"], "sse"),
+    case("close-after-101:after=0.2,by=rst", &["zombie.closed-early", "idle.reset <- zombie.closed-early"], "sse"),
+    case("close-after-101:after=0.5", &["zombie.closed-early", "idle.closed <- zombie.closed-early"], "sse"),
+    case("close-after-101:after=0.5,by=rst", &["zombie.closed-early", "idle.reset <- zombie.closed-early"], "sse"),
+    case("close-after-101:after=1.5", &["zombie.closed-early", "idle.closed <- zombie.closed-early"], "sse"),
+    case("close-after-101:after=1.5,by=rst", &["zombie.closed-early", "idle.reset <- zombie.closed-early"], "sse"),
+    case("write-page-after-101:after=1", &["zombie.foreign-bytes"], "sse"),
+    case("lose-greeting", &["zombie.greeting-lost"], "sse"),
+    // Silence and age.
+    case("end-when-idle:after=5", &["idle.closed", "long_poll.cut"], "sse"),
+    case("end-when-idle:after=30,tells=resets-server", &["idle.closed", "long_poll.cut"], "sse"),
+    case("end-when-idle:after=5,tells=resets-client", &["idle.reset", "long_poll.cut"], "sse"),
+    case("end-when-idle:after=5,tells=resets-both", &["idle.reset", "long_poll.cut"], "sse"),
+    case("end-when-idle:after=5,tells=client", &["idle.one-side-told", "long_poll.cut"], "sse"),
+    case("end-when-idle:after=5,tells=server", &["idle.one-side-told", "long_poll.cut"], "sse"),
+    // The server's events do not count, so that busy streams end with the silent ones: what cannot be told from an age.
+    case(
+        "end-when-idle:after=5,counts=client",
+        &["idle.closed", "idle.closed <- lifetime.capped", "lifetime.capped", "long_poll.cut"],
+        "sse",
+    ),
+    case("end-when-idle:after=5,counts=server", &["idle.closed", "long_poll.cut"], "sse"),
+    case("forget-when-idle:after=5", &["idle.dropped-silently", "long_poll.cut"], "sse"),
+    case("forget-when-idle:after=5,then=resets", &["idle.dropped-silently", "long_poll.cut"], "sse"),
+    case("forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse"),
+    case("cap-lifetime:age=8", &["lifetime.capped", "idle.closed <- lifetime.capped", "long_poll.cut"], "sse"),
+    case("cap-lifetime:age=8,by=rst", &["lifetime.capped", "idle.reset <- lifetime.capped", "long_poll.cut"], "sse"),
+    on(CLEARTEXT, case("limit-connections:at-once=12", &["idle.ladder-limited", "sse.inconclusive"], "websocket")),
+    // Long polls.
+    case("give-up-on-answers:after=10", &["long_poll.answered-by-gateway"], "sse"),
+    case("give-up-on-answers:after=10,with=502", &["long_poll.answered-by-gateway"], "sse"),
+    case("give-up-on-answers:after=10,with=503", &["long_poll.answered-by-gateway"], "sse"),
+    case("give-up-on-answers:after=10,with=nothing", &["long_poll.cut"], "sse"),
+    case("cache-answers:path=poll", &["long_poll.cached"], "sse"),
+    case("keep-aborted-requests", &["long_poll.abort-not-propagated"], "sse"),
+    // Two in a row.
+    on(TLS, case("inspect-tls + forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse")),
+];
+
+/// What must not be blamed.
+pub const CONTROLS: &[Case] = &[
+    control(""),
+    control("link:latency=0.15"),
+    control("link:latency=0.02,jitter=0.2"),
+    control("link:latency=0.03,loss=5"),
+    control("link:latency=0.02,rate=8000"),
+    control("proxy"),
+    control("proxy:version=1.0"),
+    control("edit-headers:how=add"),
+    on(TLS, control("inspect-tls")),
+    control("link:latency=0.3"),
+    Case {
+        control: true,
+        ..case("lose-server:after=15", &["idle.inconclusive", "lifetime.inconclusive", "long_poll.inconclusive"], "none")
+    },
+];

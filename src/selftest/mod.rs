@@ -1,0 +1,120 @@
+//! What the judge makes of every middlebox of the lab: expected against found.
+//!
+//! The whole hearing runs over pipes in memory under a paused clock, so that hours of silence take milliseconds.
+
+mod cases;
+mod hearing;
+
+pub use cases::{CASES, CONTROLS, Case};
+pub use hearing::{Scenario, hear};
+
+use crate::lab::Spec;
+use crate::report::Report;
+use proxyprobe_probes::transport::Leg;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// A case on one leg, which decides.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The case.
+    pub case: Case,
+    /// The URL's leg.
+    pub leg: Leg,
+}
+
+/// What came of a trial.
+pub struct Tried {
+    /// What was tried.
+    pub trial: Trial,
+    /// All findings of the deciding leg.
+    pub found: Vec<String>,
+    /// What was recommended.
+    pub recommended: String,
+    /// The whole report.
+    pub report: Report,
+}
+
+impl Tried {
+    /// Whether exactly the expected was found and recommended.
+    pub fn is_right(&self) -> bool {
+        let mut expected: Vec<&str> = self.trial.case.codes.to_vec();
+        expected.sort_unstable();
+        self.found == expected && self.recommended == self.trial.case.recommends
+    }
+
+    /// Whether something is called degraded or broken that is not expected to be.
+    pub fn is_false_alarm(&self) -> bool {
+        self.trial.case.control && self.report.judgement.findings.iter().any(|finding| finding.blames())
+    }
+}
+
+/// All trials of these cases.
+pub fn trials(cases: &[Case]) -> Vec<Trial> {
+    cases.iter().flat_map(|case| case.legs.iter().map(|leg| Trial { case: case.clone(), leg: *leg })).collect()
+}
+
+impl Trial {
+    /// The scenario: on cleartext the middleboxes see that leg alone, as those do that cannot look into TLS; where TLS decides,
+    /// they see both.
+    ///
+    /// # Errors
+    /// When a middlebox does not exist.
+    pub fn scenario(&self) -> Result<Scenario, String> {
+        let boxes = read(self.case.boxes)?;
+        let on = if self.leg == Leg::Http { vec![Leg::Http] } else { Leg::ALL.to_vec() };
+        Ok(Scenario { boxes, on, leg: self.leg, ..Scenario::default() })
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// When it cannot run.
+    pub fn run(&self, scenario: &Scenario) -> Result<Tried, String> {
+        let report = hear(scenario)?;
+        let judgement = &report.judgement;
+        let of_leg = judgement.findings.iter().filter(|finding| finding.leg.is_none_or(|leg| leg == self.leg));
+        let mut found: Vec<String> = of_leg
+            .map(|finding| {
+                let cause = finding.caused_by.map(|cause| format!(" <- {}", cause.id)).unwrap_or_default();
+                format!("{}{cause}", finding.code.id)
+            })
+            .collect();
+        found.sort_unstable();
+        // One behaviour shows on several transports.
+        found.dedup();
+        let recommended = judgement.recommendation.transport.to_owned();
+        Ok(Tried { trial: self.clone(), found, recommended, report })
+    }
+}
+
+/// Reads middleboxes in a row, joined by ` + `.
+///
+/// # Errors
+/// Which of them does not exist, or what is wrong with its settings.
+pub fn read(boxes: &str) -> Result<Vec<Spec>, String> {
+    boxes.split(" + ").filter(|name| !name.is_empty()).map(str::parse).collect()
+}
+
+/// Runs jobs on all processors and gives the results in their order.
+pub fn in_parallel<J: Sync, R: Send>(jobs: &[J], run: impl Fn(&J) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(jobs.len()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(index) else { return };
+                    let result = run(job);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}

@@ -20,6 +20,9 @@ pub struct Case {
 impl Case {
     /// A name for a file.
     pub fn slug(&self) -> String {
+        if self.boxes.is_empty() {
+            return "nothing-between".to_owned();
+        }
         let words = self.boxes.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
         words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
     }

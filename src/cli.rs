@@ -24,6 +24,11 @@ pub enum Command {
     Serve(Serve),
     /// Judge a saved JSON report again, without a network
     Judge(Judge),
+    /// Misbehave on purpose: middleboxes for tests, and for developers who want to see their own application fail
+    #[command(subcommand)]
+    Lab(Lab),
+    /// Try the judge on every middlebox of the lab, in memory: expected against found
+    Selftest(Selftest),
     /// Explain a finding
     Explain {
         /// The finding's code, such as upgrade.header-stripped
@@ -51,6 +56,10 @@ pub struct Check {
     /// Make the longest silence this long
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub idle: Option<u64>,
+
+    /// Put a middlebox of the lab between this client and the embedded server, as NAME[:PARAMETER=VALUE,..]; repeatable, in a row
+    #[arg(long, value_name = "MIDDLEBOX", conflicts_with_all = ["url", "proxy"])]
+    pub lab: Vec<String>,
 
     /// The HTTP proxy to use, as http://[USER:PASSWORD@]HOST:PORT; default: the usual environment variables
     #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
@@ -172,6 +181,80 @@ pub struct Serve {
     /// Runs at once
     #[arg(long, value_name = "N", default_value_t = crate::serve::limits::Limits::default().runs)]
     pub max_runs: usize,
+}
+
+/// `lab`.
+#[derive(Subcommand)]
+pub enum Lab {
+    /// List the middleboxes, a line each
+    List {
+        /// With products and parameters
+        #[arg(long, short)]
+        verbose: bool,
+    },
+    /// Run middleboxes on a socket until Ctrl-C
+    Run(LabRun),
+}
+
+/// `lab run`.
+#[derive(Args)]
+pub struct LabRun {
+    /// The middleboxes, the client's neighbour first, as NAME[:PARAMETER=VALUE,..]
+    #[arg(required = true, value_name = "MIDDLEBOX")]
+    pub middleboxes: Vec<String>,
+    /// How clients meet them
+    #[arg(long = "as", value_enum, default_value_t = LabRole::Relay)]
+    pub role: LabRole,
+    /// Where they listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8888")]
+    pub listen: SocketAddr,
+    /// The server behind them, as HOST:PORT; with http:// or https:// in front when it speaks something else than the client
+    #[arg(long, value_name = "HOST:PORT")]
+    pub upstream: Option<String>,
+    /// Write the root that clients of a tls-proxy need, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub ca_out: Option<PathBuf>,
+    /// Further roots that the server's own certificate may lead to, in PEM
+    #[arg(long, value_name = "PEM")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `--as`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LabRole {
+    /// Unseen, on the way to one server; TLS passes as it is.
+    Relay,
+    /// As an explicit HTTP proxy; TLS passes as it is.
+    Proxy,
+    /// As either, and decrypting TLS with the lab's own root.
+    TlsProxy,
+}
+
+/// `selftest`.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 all is right; 1 something is judged wrongly; 2 wrong usage.")]
+pub struct Selftest {
+    /// Only rows of the table with this in their name
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Instead of the table, run each control under this many kinds of weather: delay, jitter, segments, order of tasks
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub seeds: Option<u64>,
+    /// Run the controls under the weather of this seed again
+    #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    pub format: TableFormat,
+}
+
+/// `selftest --format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For people.
+    Text,
+    /// For docs/accuracy.md.
+    Markdown,
 }
 
 /// `judge`.

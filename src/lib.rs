@@ -11,4 +11,5 @@ mod plan;
 pub mod report;
 pub mod selftest;
 pub mod serve;
+pub mod stand;
 mod witness;

@@ -1,5 +1,6 @@
 //! `check`: from flags to a run.
 
+use super::embedded::{Embedded, embedded};
 use super::values::{answers, format_of, plan, probes, read_file, read_header, read_pin, read_save, read_url};
 use super::{Outcome, Terminal, interrupted};
 use crate::check::{self, check};
@@ -10,13 +11,9 @@ use crate::net::proxy::{Proxies, Proxy, Source};
 use crate::net::secret::Secret;
 use crate::net::tls::{TrustOptions, client_config, read_certificates};
 use crate::net::{Family, Pinned, Route, RouteOptions, System, Target};
-use crate::serve::limits::Limits;
-use crate::serve::{self, Server, certificate, listen};
 use http::{HeaderMap, HeaderValue};
 use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::transport::Leg;
-use proxyprobe_probes::wire::Legs;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -35,8 +32,8 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
             (target, leg, None)
         }
         None => {
-            let (embedded, target) = embedded().await?;
-            (target, Leg::Https, Some(embedded))
+            let embedded = embedded(&flags.lab).await?;
+            (embedded.target.clone(), Leg::Https, Some(embedded))
         }
     };
     let options = check::Options {
@@ -51,7 +48,7 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
         answers: answers(&flags),
         entropy: Entropy::system(),
         embedded: embedded.is_some(),
-        url: flags.url.clone().unwrap_or_else(|| "embedded server on loopback".to_owned()),
+        url: flags.url.clone().or(embedded.as_ref().map(|embedded| embedded.words.clone())).unwrap_or_default(),
     };
     if !options.legs.contains(&leg) {
         return Err(format!("--leg leaves out the {leg} leg, but the URL is of that leg and it is the one that decides"));
@@ -92,29 +89,6 @@ async fn interruptions(stop: CancellationToken, at_once: CancellationToken, with
     at_once.cancel();
 }
 
-/// A server in this very process, on loopback.
-struct Embedded {
-    _server: Server,
-    sha256: String,
-}
-
-async fn embedded() -> Result<(Embedded, Target), String> {
-    let identity = certificate::self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
-    let sha256 = identity.sha256.clone();
-    let server = Server::new(serve::Options {
-        legs: Legs::default(),
-        tls: Some((identity.config, identity.sha256)),
-        front_headers: Vec::new(),
-        limits: Limits::default(),
-        entropy: Entropy::system(),
-    });
-    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let bound = listen(&server, Some(loopback), Some(loopback)).await.map_err(|error| error.to_string())?;
-    let legs = Legs { http: bound.http.map(|a| a.port()), https: bound.https.map(|a| a.port()) };
-    server.declare(legs);
-    Ok((Embedded { _server: server, sha256 }, Target { host: "127.0.0.1".to_owned(), legs }))
-}
-
 fn route(flags: &Check, environment: &Environment, target: Target, embedded: Option<&Embedded>) -> Result<Route, String> {
     let network = Arc::new(System);
     let family = match (flags.ipv4, flags.ipv6) {
@@ -123,11 +97,7 @@ fn route(flags: &Check, environment: &Environment, target: Target, embedded: Opt
         _ => Family::Any,
     };
     let overrides = flags.resolve.iter().map(|entry| cli::read_resolve(entry)).collect::<Result<_, _>>()?;
-    let pin = match (&flags.pin, embedded) {
-        (_, Some(embedded)) => Some(embedded.sha256.clone()),
-        (Some(pin), None) => Some(read_pin(pin)?),
-        (None, None) => None,
-    };
+    let pin = flags.pin.as_ref().map(|pin| read_pin(pin)).transpose()?;
     let roots = match &flags.ca_file {
         Some(file) => {
             let pem = read_file(file)?;
@@ -145,9 +115,15 @@ fn route(flags: &Check, environment: &Environment, target: Target, embedded: Opt
     let value =
         |text: &str, flag: &str| HeaderValue::from_str(text).map_err(|_| format!("{flag}: this cannot stand in a header"));
     let options = RouteOptions {
-        proxies: if embedded.is_some() { Proxies::none(Source::None) } else { proxies(flags, environment, &target)? },
+        proxies: match embedded {
+            Some(embedded) => embedded.proxies.clone(),
+            None => proxies(flags, environment, &target)?,
+        },
         pinned: Pinned::new(network.clone(), family, overrides),
-        tls: client_config(TrustOptions { pin, roots, system: true })?,
+        tls: client_config(match embedded {
+            Some(embedded) => embedded.trust.clone(),
+            None => TrustOptions { pin, roots, system: true },
+        })?,
         headers,
         user_agent: value(&user_agent, "--user-agent")?,
         origin: flags.origin.as_deref().map(|origin| value(origin, "--origin")).transpose()?,

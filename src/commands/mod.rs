@@ -1,6 +1,9 @@
 //! What each command does: from flags to a text and an exit code.
 
 mod check;
+mod embedded;
+mod lab;
+mod selftest;
 mod serve;
 mod values;
 
@@ -37,6 +40,9 @@ pub async fn run(cli: Cli, environment: Environment, terminal: Terminal) -> Outc
         Command::Check(flags) => check::check_command(*flags, environment, terminal).await,
         Command::Serve(flags) => serve::serve_command(flags, terminal).await,
         Command::Judge(flags) => judge_command(&flags, &environment, terminal),
+        Command::Lab(cli::Lab::List { verbose }) => Ok(lab::list(verbose)),
+        Command::Lab(cli::Lab::Run(flags)) => lab::run(flags, terminal).await,
+        Command::Selftest(flags) => selftest::selftest(&flags, terminal),
         Command::Explain { code } => explain(&code),
     };
     result.unwrap_or_else(|mistake| {

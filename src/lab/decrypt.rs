@@ -1,7 +1,7 @@
 //! Looks into TLS: ends the client's session with a certificate of the lab's own and opens another one to the server.
 
-use super::kit::{Kit, Root};
-use super::{Middlebox, Onward, relay};
+use super::kit::{Kit, Root, Speaks};
+use super::{Admission, Middlebox, Onward, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use rustls::pki_types::ServerName;
 use rustls::server::Acceptor;
@@ -11,11 +11,16 @@ use std::sync::Arc;
 use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
 
 /// Shows another middlebox what is inside TLS; cleartext it passes on as it is.
+#[derive(Clone)]
 pub(super) struct Decrypt {
     pub(super) inside: Arc<dyn Middlebox>,
     pub(super) root: Arc<Root>,
     pub(super) upstream: Arc<ClientConfig>,
     pub(super) behind: Option<String>,
+    /// Whether TLS is ended at all; otherwise it passes.
+    pub(super) inspects: bool,
+    /// What the server speaks, when it is not what the client speaks.
+    pub(super) speaks: Option<Speaks>,
     pub(super) names: Vec<String>,
     /// The versions that the client is offered.
     pub(super) versions: &'static [&'static SupportedProtocolVersion],
@@ -34,6 +39,8 @@ impl Decrypt {
             root: kit.root.clone(),
             upstream: kit.upstream.clone(),
             behind: kit.behind.clone(),
+            inspects: kit.inspects,
+            speaks: None,
             names: kit.names.clone(),
             versions: rustls::ALL_VERSIONS,
             alpn: true,
@@ -42,39 +49,60 @@ impl Decrypt {
 }
 
 impl Middlebox for Decrypt {
-    fn admits(&self) -> super::Admission {
+    fn admits(&self) -> Admission {
         self.inside.admits()
     }
 
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
-        let (inside, root, upstream) = (self.inside.clone(), self.root.clone(), self.upstream.clone());
-        let (behind, names, versions, alpn) = (self.behind.clone(), self.names.clone(), self.versions, self.alpn);
+        let this = self.clone();
         Box::pin(async move {
             let Some((client, first)) = relay::peek(client).await else { return };
-            if first != HANDSHAKE {
-                inside.carry(client, onward).await;
+            let asked = onward.host().map(str::to_owned);
+            let encrypted = first == HANDSHAKE;
+            if encrypted && !this.inspects {
+                relay::through(client, onward).await;
                 return;
             }
-            let observer = client.observer();
-            let Ok(start) = LazyConfigAcceptor::new(Acceptor::default(), client).await else { return };
-            let hello = start.client_hello();
-            let asked = onward.host().map(str::to_owned);
-            let names = match hello.server_name().or(asked.as_deref()) {
-                Some(name) => vec![name.to_owned()],
-                None => names,
+            let (client, named) = if encrypted {
+                let Some((client, named)) = this.end_tls(client, asked.as_deref()).await else { return };
+                (client, Some(named))
+            } else {
+                (client, None)
             };
-            // Requests are read as HTTP/1.1, so nothing else is agreed to.
-            let http = b"http/1.1".to_vec();
-            let wanted = alpn && hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == http));
-            let Ok(mut config) = root.config(&names, versions) else { return };
-            config.alpn_protocols.extend(wanted.then_some(http));
-            let Ok(session) = start.into_stream(Arc::new(config)).await else { return };
-            let Some(name) = asked.or(behind).or(names.into_iter().next()) else { return };
-            let Ok(name) = ServerName::try_from(name) else { return };
-            let connector = TlsConnector::from(upstream);
-            let onward = onward.over(move |io| secure(io, connector.clone(), name.clone()));
-            inside.carry(Io::over(session, observer), onward).await;
+            let secured = match this.speaks {
+                Some(speaks) => speaks == Speaks::Tls,
+                None => encrypted,
+            };
+            let onward = if secured {
+                let name = asked.or(this.behind).or(named).and_then(|name| ServerName::try_from(name).ok());
+                let Some(name) = name else { return };
+                let connector = TlsConnector::from(this.upstream);
+                onward.over(move |io| secure(io, connector.clone(), name.clone()))
+            } else {
+                onward
+            };
+            this.inside.carry(client, onward).await;
         })
+    }
+}
+
+impl Decrypt {
+    /// Ends the client's session, and says which name the client wants.
+    async fn end_tls(&self, client: Io, asked: Option<&str>) -> Option<(Io, String)> {
+        let observer = client.observer();
+        let start = LazyConfigAcceptor::new(Acceptor::default(), client).await.ok()?;
+        let hello = start.client_hello();
+        let names = match hello.server_name().or(asked) {
+            Some(name) => vec![name.to_owned()],
+            None => self.names.clone(),
+        };
+        // Requests are read as HTTP/1.1, so nothing else is agreed to.
+        let http = b"http/1.1".to_vec();
+        let wanted = self.alpn && hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == http));
+        let mut config = self.root.config(&names, self.versions).ok()?;
+        config.alpn_protocols.extend(wanted.then_some(http));
+        let session = start.into_stream(Arc::new(config)).await.ok()?;
+        Some((Io::over(session, observer), names.into_iter().next()?))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::head::Head;
 use super::{Onward, relay};
 use proxyprobe_probes::io::Io;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What a client asked a proxy for.
 pub(super) enum Wish {
@@ -11,6 +11,30 @@ pub(super) enum Wish {
     Tunnel(String),
     /// A request in absolute-form (RFC 9112 section 3.2.2), now in the form that a server is asked in, and its place.
     Request(String, Head),
+}
+
+/// The most bytes of a request line up to its target: the longest method in use has 17.
+const METHOD: usize = 32;
+
+/// Whether a client speaks as to a proxy: with CONNECT, or with a whole URL. The stream comes back as if nothing had been read.
+pub(super) async fn asks_a_proxy(mut client: Io) -> Option<(Io, bool)> {
+    let mut read: Vec<u8> = Vec::new();
+    let asks = loop {
+        if read.first().is_some_and(|byte| !byte.is_ascii_uppercase()) || read.len() > METHOD {
+            break false;
+        }
+        if read.starts_with(b"CONNECT ") {
+            break true;
+        }
+        // After the method: `/` for a server, the `h` of `http` for a proxy.
+        if let Some(target) = read.iter().position(|byte| *byte == b' ').and_then(|at| read.get(at + 1)) {
+            break *target != b'/' && *target != b'*';
+        }
+        if !matches!(client.read_buf(&mut read).await, Ok(size) if size > 0) {
+            return None;
+        }
+    };
+    Some((relay::unread(client, read), asks))
 }
 
 /// Reads what the client wants. What makes no sense is answered, and is none.

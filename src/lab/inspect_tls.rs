@@ -1,8 +1,8 @@
 //! Inspects TLS: signs the server's name anew with a root of its own.
 
 use super::decrypt::Decrypt;
-use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
-use proxyprobe_probes::io::{BoxFuture, Io};
+use super::relay::Passes;
+use super::{Entry, Kind, Layer, Parameter};
 use rustls::SupportedProtocolVersion;
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ pub(super) const ENTRY: Entry = Entry {
         if spec.word("highest") == "1.2" {
             inspection.versions = OLD;
         }
+        inspection.inspects = true;
         inspection.alpn = spec.word("alpn") != "none";
         Arc::new(inspection)
     },
@@ -42,10 +43,3 @@ pub(super) const ENTRY: Entry = Entry {
 
 static OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
-struct Passes;
-
-impl Middlebox for Passes {
-    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
-        Box::pin(relay::through(client, onward))
-    }
-}

@@ -18,8 +18,21 @@ pub struct Kit {
     pub upstream: Arc<ClientConfig>,
     /// The name by which the server behind is known, whatever a client calls it that asks no proxy.
     pub behind: Option<String>,
+    /// Whether requests in TLS are looked at; without it, whoever needs to see requests leaves TLS alone.
+    pub inspects: bool,
+    /// What the server behind speaks, when it is not what the client speaks.
+    pub speaks: Option<Speaks>,
     /// The names in a certificate for a client that names nobody.
     pub names: Vec<String>,
+}
+
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// Cleartext.
+    Cleartext,
+    /// TLS.
+    Tls,
 }
 
 /// A root and the certificates that it signed.

@@ -13,7 +13,7 @@ mod onward;
 mod row;
 mod spec;
 
-pub use kit::{Kit, Root};
+pub use kit::{Kit, Root, Speaks};
 pub use onward::Onward;
 pub use row::Row;
 pub use spec::Spec;

@@ -1,7 +1,7 @@
 //! Carrying bytes, and ends, from one stream to another.
 
-use super::Onward;
-use proxyprobe_probes::io::Io;
+use super::{Middlebox, Onward};
+use proxyprobe_probes::io::{BoxFuture, Io};
 use std::io::{Cursor, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,6 +16,15 @@ pub enum Ended {
     Fin,
     /// RST.
     Reset,
+}
+
+/// Does nothing to anything.
+pub struct Passes;
+
+impl Middlebox for Passes {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        Box::pin(through(client, onward))
+    }
 }
 
 /// Opens the way onward and passes everything on.

@@ -1,6 +1,7 @@
 //! Middleboxes in a row, as bytes meet them on their way from the client.
 
 use super::decrypt::Decrypt;
+use super::relay::Passes;
 use super::{Admission, Kit, Layer, Middlebox, Onward, Spec};
 use proxyprobe_probes::io::pipe::{Link, pipe};
 use proxyprobe_probes::io::{BoxFuture, Io};
@@ -27,7 +28,12 @@ impl Row {
             Layer::Http => Arc::new(Decrypt::around(spec.build(kit), kit)) as Arc<dyn Middlebox>,
             Layer::Connection | Layer::Tls | Layer::Proxy => spec.build(kit),
         };
-        Ok(Self(specs.iter().map(build).collect()))
+        let mut row: Vec<_> = specs.iter().map(build).collect();
+        if kit.speaks.is_some() {
+            let translates = Decrypt { inspects: true, speaks: kit.speaks, ..Decrypt::around(Arc::new(Passes), kit) };
+            row.push(Arc::new(translates));
+        }
+        Ok(Self(row.into()))
     }
 
     /// Whether the client must be told of this row, because a proxy stands at its beginning.

@@ -13,24 +13,32 @@ pub(super) const ENTRY: Entry = Entry {
     layer: Layer::Http,
     parameters: &[Parameter {
         name: "unless",
-        kind: Kind::Choice(&["never", "WebSocket", "websocket"]),
+        kind: Kind::Choice(&["never", "mixed-case", "lower-case"]),
         default: "never",
-        means: "the spelling of the token that it lets pass",
+        means: "the spelling of the token that it lets pass: none, WebSocket, websocket",
     }],
-    build: |spec, _| Arc::new(StripUpgrade { unless: spec.word("unless").to_owned() }),
+    build: |spec, _| {
+        let unless = match spec.word("unless") {
+            "mixed-case" => "WebSocket",
+            "lower-case" => "websocket",
+            _ => "",
+        };
+        Arc::new(StripUpgrade { unless })
+    },
 };
 
 struct StripUpgrade {
-    unless: String,
+    /// No token is empty.
+    unless: &'static str,
 }
 
 impl Middlebox for StripUpgrade {
     fn carry(&self, mut client: Io, onward: Onward) -> BoxFuture<'static, ()> {
-        let unless = self.unless.clone();
+        let unless = self.unless;
         Box::pin(async move {
             let Some(mut request) = head::request(&mut client).await else { return };
             let Ok(mut server) = onward.open().await else { return };
-            if request.get("upgrade") != Some(&unless) {
+            if request.get("upgrade") != Some(unless) {
                 strip(&mut request);
             }
             if request.write(&mut server).await.is_ok() {

@@ -93,8 +93,8 @@ pub const CASES: &[Case] = &[
     case("edit-headers:how=http-1.0", &["upgrade.header-stripped"], "sse"),
     // The upgrade.
     case("strip-upgrade", &["upgrade.header-stripped"], "sse"),
-    case("strip-upgrade:unless=WebSocket", &["upgrade.token-case-sensitive"], "sse"),
-    case("strip-upgrade:unless=websocket", &[], "sse"),
+    case("strip-upgrade:unless=mixed-case", &["upgrade.token-case-sensitive"], "sse"),
+    case("strip-upgrade:unless=lower-case", &[], "sse"),
     case("rewrite-connection", &["upgrade.connection-rewritten"], "sse"),
     case("rewrite-connection:to=keep-alive", &["upgrade.connection-rewritten"], "sse"),
     case("answer-requests:which=websockets,status=200", &["upgrade.refused"], "sse"),

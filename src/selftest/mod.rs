@@ -4,9 +4,12 @@
 
 mod cases;
 mod hearing;
+pub mod matrix;
+mod weather;
 
 pub use cases::{CASES, CONTROLS, Case};
 pub use hearing::{Scenario, hear};
+pub use weather::Weather;
 
 use crate::lab::Spec;
 use crate::report::Report;

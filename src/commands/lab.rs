@@ -1,0 +1,129 @@
+//! `lab`: the list of middleboxes, and running some of them on a socket.
+
+use super::{Outcome, Terminal, interrupted};
+use crate::cli::{LabRole, LabRun};
+use crate::exit;
+use crate::lab::{ALL, Kind, Kit, Layer, Root, Row, Speaks, Spec};
+use crate::net::tls::{TrustOptions, client_config, provider, read_certificates};
+use crate::stand::{onward, split, stand};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// The common name of the lab's root: whoever finds it in a certificate store must know what it is.
+const ROOT_NAME: &str = "proxyprobe lab root (for tests only)";
+
+pub(super) fn list(verbose: bool) -> Outcome {
+    let mut text = String::new();
+    let widest = ALL.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    for entry in ALL {
+        if !verbose {
+            let _ = writeln!(text, "{:widest$}  {}", entry.name, entry.does);
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "{}\n  It {}.\n  Seen of: {}.\n  Stands on {}.",
+            entry.name,
+            entry.does,
+            entry.seen,
+            layer(entry.layer)
+        );
+        for parameter in entry.parameters {
+            let kind = match parameter.kind {
+                Kind::Seconds => "seconds".to_owned(),
+                Kind::Number(least, most) => format!("{least} to {most}"),
+                Kind::Choice(words) => words.join(" | "),
+            };
+            let _ = writeln!(text, "  {} ({kind}; {}): {}", parameter.name, parameter.default, parameter.means);
+        }
+        text.push('\n');
+    }
+    Outcome { print: text, code: exit::WORKS }
+}
+
+fn layer(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Connection => "any connection",
+        Layer::Tls => "connections with TLS, and decrypts no requests",
+        Layer::Http => "cleartext, and on TLS as tls-proxy",
+        Layer::Proxy => "its own port, as an explicit proxy",
+    }
+}
+
+pub(super) async fn run(flags: LabRun, terminal: Terminal) -> Result<Outcome, String> {
+    let mut specs: Vec<Spec> = flags.middleboxes.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let own_proxy = Row::is_explicit_proxy(&specs);
+    let front = match flags.role {
+        LabRole::Relay if own_proxy => return Err("this middlebox is a proxy: run it --as proxy".to_owned()),
+        LabRole::Relay => None,
+        LabRole::Proxy | LabRole::TlsProxy if own_proxy => None,
+        LabRole::Proxy => Some("proxy"),
+        LabRole::TlsProxy => Some("proxy:others=relayed"),
+    };
+    if let Some(front) = front {
+        specs.insert(0, front.parse()?);
+    }
+    let (server, speaks) = match &flags.upstream {
+        Some(upstream) => {
+            let (server, speaks) = read_upstream(upstream)?;
+            (Some(server), speaks)
+        }
+        None if flags.role == LabRole::Relay => return Err("a relay needs --upstream HOST:PORT: where do bytes go?".to_owned()),
+        None => (None, None),
+    };
+    let roots = match &flags.ca_file {
+        Some(file) => {
+            let pem = super::values::read_file(file)?;
+            read_certificates(&pem).map_err(|error| format!("{}: {error}", file.display()))?
+        }
+        None => Vec::new(),
+    };
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    names.push(flags.listen.ip().to_string());
+    names.dedup();
+    let kit = Kit {
+        root: Arc::new(Root::new(ROOT_NAME, provider())?),
+        stranger: Arc::new(Root::new("nobody's root", provider())?),
+        upstream: client_config(TrustOptions { pin: None, roots, system: true })?,
+        behind: server.as_ref().map(|(host, _)| host.clone()),
+        inspects: flags.role == LabRole::TlsProxy,
+        speaks,
+        names,
+    };
+    let blind = specs.iter().find(|spec| spec.entry.layer == Layer::Http && !kit.inspects);
+    if let Some(file) = &flags.ca_out {
+        std::fs::write(file, kit.root.pem()).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    }
+    let row = Row::new(&specs, &kit)?;
+    let stand = stand(row, flags.listen, onward(server)).await.map_err(|error| error.to_string())?;
+    let names: Vec<String> = specs.iter().map(ToString::to_string).collect();
+    (terminal.say)(&format!("proxyprobe: {} on {}", names.join(" + "), stand.address));
+    if let Some(spec) = blind {
+        (terminal.say)(&format!("proxyprobe: {} sees no requests inside TLS; --as tls-proxy decrypts them", spec.entry.name));
+    }
+    if kit.inspects && flags.ca_out.is_none() {
+        (terminal.say)("proxyprobe: clients need the lab's root: --ca-out FILE writes it");
+    }
+    interrupted().await;
+    drop(stand);
+    Ok(Outcome { print: String::new(), code: exit::WORKS })
+}
+
+/// Reads `HOST:PORT`, or a URL that says what is spoken there whatever the client speaks.
+fn read_upstream(text: &str) -> Result<((String, u16), Option<Speaks>), String> {
+    let (place, speaks) = match text.split_once("://") {
+        Some(("http" | "ws", place)) => (place, Some(Speaks::Cleartext)),
+        Some(("https" | "wss", place)) => (place, Some(Speaks::Tls)),
+        Some(_) => return Err("--upstream: only http:// and https:// are known".to_owned()),
+        None => (text, None),
+    };
+    let place = place.trim_end_matches('/');
+    let default = match speaks {
+        Some(Speaks::Tls) => Some(443),
+        Some(Speaks::Cleartext) => Some(80),
+        None => None,
+    };
+    let bare = || Some((place.trim_matches(['[', ']']).to_owned(), default?)).filter(|(host, _)| !host.is_empty());
+    let server = split(place).or_else(bare).ok_or("--upstream: this is not of the form HOST:PORT")?;
+    Ok((server, speaks))
+}

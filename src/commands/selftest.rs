@@ -1,0 +1,42 @@
+//! `selftest`: every middlebox of the lab, in memory; expected against found.
+
+use super::{Outcome, Terminal};
+use crate::cli::{Selftest, TableFormat};
+use crate::exit;
+use crate::selftest::{CASES, CONTROLS, Case, Tried, Weather, in_parallel, matrix, trials};
+
+pub(super) fn selftest(flags: &Selftest, terminal: Terminal) -> Result<Outcome, String> {
+    let wanted = |case: &&Case| flags.only.as_ref().is_none_or(|only| case.boxes.contains(only.as_str()));
+    let controls: Vec<Case> = CONTROLS.iter().filter(wanted).cloned().collect();
+    let seeds = match (flags.seed, flags.seeds) {
+        (Some(seed), _) => seed..seed.saturating_add(1),
+        (None, Some(seeds)) => 0..seeds,
+        (None, None) => {
+            let cases: Vec<Case> = CASES.iter().filter(wanted).cloned().chain(controls).collect();
+            if cases.is_empty() {
+                return Err("no row of the table has this in its name; `proxyprobe lab list` names the middleboxes".to_owned());
+            }
+            let all = trials(&cases);
+            (terminal.say)(&format!("proxyprobe: {} trials in memory", all.len()));
+            let tried =
+                in_parallel(&all, |trial| trial.run(&trial.scenario()?)).into_iter().collect::<Result<Vec<_>, String>>()?;
+            return Ok(outcome(flags, &tried, matrix::table(&tried, flags.format == TableFormat::Markdown)));
+        }
+    };
+    let all: Vec<_> = seeds.flat_map(|seed| trials(&controls).into_iter().map(move |trial| (seed, trial))).collect();
+    if all.is_empty() {
+        return Err("seeds are for controls, and no control has this in its name".to_owned());
+    }
+    (terminal.say)(&format!("proxyprobe: {} trials in memory", all.len()));
+    let tried =
+        in_parallel(&all, |(seed, trial)| trial.scenario().and_then(|scenario| trial.run(&Weather::of(*seed).over(scenario))));
+    let tried = tried.into_iter().collect::<Result<Vec<_>, String>>()?;
+    let seeds: Vec<u64> = all.iter().map(|(seed, _)| *seed).collect();
+    Ok(outcome(flags, &tried, matrix::weather(&seeds, &tried)))
+}
+
+fn outcome(flags: &Selftest, tried: &[Tried], print: String) -> Outcome {
+    let seeded = flags.seed.is_some() || flags.seeds.is_some();
+    let wrong = tried.iter().any(|tried| if seeded { tried.is_false_alarm() } else { !tried.is_right() });
+    Outcome { print, code: if wrong { exit::FAULTY } else { exit::WORKS } }
+}

@@ -194,6 +194,18 @@ pub enum Lab {
     },
     /// Run middleboxes on a socket until Ctrl-C
     Run(LabRun),
+    /// Run the middleboxes that a saved JSON report measured, as relay and as proxy, decrypting TLS where they must
+    Replay(LabReplay),
+}
+
+/// `lab replay`.
+#[derive(Args)]
+pub struct LabReplay {
+    /// The report, or - for standard input
+    pub report: PathBuf,
+    /// Where and how
+    #[command(flatten)]
+    pub ends: LabEnds,
 }
 
 /// `lab run`.
@@ -205,6 +217,14 @@ pub struct LabRun {
     /// How clients meet them
     #[arg(long = "as", value_enum, default_value_t = LabRole::Relay)]
     pub role: LabRole,
+    /// Where and how
+    #[command(flatten)]
+    pub ends: LabEnds,
+}
+
+/// Between what the lab stands.
+#[derive(Args)]
+pub struct LabEnds {
     /// Where they listen
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8888")]
     pub listen: SocketAddr,

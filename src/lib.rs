@@ -8,6 +8,7 @@ pub mod exit;
 pub mod lab;
 pub mod net;
 mod plan;
+pub mod replay;
 pub mod report;
 pub mod selftest;
 pub mod serve;

@@ -1,11 +1,12 @@
 //! `lab`: the list of middleboxes, and running some of them on a socket.
 
 use super::{Outcome, Terminal, interrupted};
-use crate::cli::{LabRole, LabRun};
+use crate::cli::{LabEnds, LabReplay, LabRole, LabRun};
 use crate::exit;
-use crate::lab::{ALL, Kind, Kit, Layer, Root, Row, Speaks, Spec};
+use crate::lab::{ALL, Kind, Kit, Layer, ONLY, Root, Row, Speaks, Spec};
 use crate::net::tls::{TrustOptions, client_config, provider, read_certificates};
 use crate::stand::{onward, split, stand};
+use proxyprobe_probes::transport::Leg;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub(super) fn list(verbose: bool) -> Outcome {
             entry.seen,
             layer(entry.layer)
         );
-        for parameter in entry.parameters {
+        for parameter in entry.parameters.iter() {
             let kind = match parameter.kind {
                 Kind::Seconds => "seconds".to_owned(),
                 Kind::Number(least, most) => format!("{least} to {most}"),
@@ -37,6 +38,9 @@ pub(super) fn list(verbose: bool) -> Outcome {
             let _ = writeln!(text, "  {} ({kind}; {}): {}", parameter.name, parameter.default, parameter.means);
         }
         text.push('\n');
+    }
+    if verbose {
+        let _ = writeln!(text, "All but those that speak TLS or are proxies also have\n  {}: {}", ONLY.name, ONLY.means);
     }
     Outcome { print: text, code: exit::WORKS }
 }
@@ -55,58 +59,96 @@ pub(super) async fn run(flags: LabRun, terminal: Terminal) -> Result<Outcome, St
     let own_proxy = Row::is_explicit_proxy(&specs);
     let front = match flags.role {
         LabRole::Relay if own_proxy => return Err("this middlebox is a proxy: run it --as proxy".to_owned()),
+        LabRole::Relay if flags.ends.upstream.is_none() => {
+            return Err("a relay needs --upstream HOST:PORT: where do bytes go?".to_owned());
+        }
         LabRole::Relay => None,
         LabRole::Proxy | LabRole::TlsProxy if own_proxy => None,
         LabRole::Proxy => Some("proxy"),
         LabRole::TlsProxy => Some("proxy:others=relayed"),
     };
+    let blind = specs.iter().find(|spec| spec.sees_requests() && flags.role != LabRole::TlsProxy).cloned();
     if let Some(front) = front {
         specs.insert(0, front.parse()?);
     }
-    let (server, speaks) = match &flags.upstream {
-        Some(upstream) => {
-            let (server, speaks) = read_upstream(upstream)?;
-            (Some(server), speaks)
-        }
-        None if flags.role == LabRole::Relay => return Err("a relay needs --upstream HOST:PORT: where do bytes go?".to_owned()),
-        None => (None, None),
-    };
-    let roots = match &flags.ca_file {
-        Some(file) => {
-            let pem = super::values::read_file(file)?;
-            read_certificates(&pem).map_err(|error| format!("{}: {error}", file.display()))?
-        }
-        None => Vec::new(),
-    };
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    names.push(flags.listen.ip().to_string());
-    names.dedup();
-    let kit = Kit {
-        root: Arc::new(Root::new(ROOT_NAME, provider())?),
-        stranger: Arc::new(Root::new("nobody's root", provider())?),
-        upstream: client_config(TrustOptions { pin: None, roots, system: true })?,
-        behind: server.as_ref().map(|(host, _)| host.clone()),
-        inspects: flags.role == LabRole::TlsProxy,
-        speaks,
-        names,
-    };
-    let blind = specs.iter().find(|spec| spec.entry.layer == Layer::Http && !kit.inspects);
-    if let Some(file) = &flags.ca_out {
-        std::fs::write(file, kit.root.pem()).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
-    }
-    let row = Row::new(&specs, &kit)?;
-    let stand = stand(row, flags.listen, onward(server)).await.map_err(|error| error.to_string())?;
-    let names: Vec<String> = specs.iter().map(ToString::to_string).collect();
-    (terminal.say)(&format!("proxyprobe: {} on {}", names.join(" + "), stand.address));
+    let bench = Bench::new(&flags.ends, flags.role == LabRole::TlsProxy)?;
+    let row = Row::new(&specs, &bench.kit)?;
     if let Some(spec) = blind {
         (terminal.say)(&format!("proxyprobe: {} sees no requests inside TLS; --as tls-proxy decrypts them", spec.entry.name));
     }
-    if kit.inspects && flags.ca_out.is_none() {
-        (terminal.say)("proxyprobe: clients need the lab's root: --ca-out FILE writes it");
+    bench.until_interrupted(row, &names(&specs), &flags.ends, terminal).await
+}
+
+pub(super) async fn replay(flags: LabReplay, terminal: Terminal) -> Result<Outcome, String> {
+    let report = super::values::read_report(&flags.report)?;
+    let replay = crate::replay::replay(&report);
+    for (code, leg, why) in &replay.cannot {
+        let leg = leg.map_or(String::new(), |leg| format!(" on the {leg} leg"));
+        (terminal.say)(&format!("proxyprobe: {code}{leg} is not played: {why}"));
     }
-    interrupted().await;
-    drop(stand);
-    Ok(Outcome { print: String::new(), code: exit::WORKS })
+    let row = |leg: Leg| replay.rows.get(&leg).map_or(&[][..], Vec::as_slice);
+    let (cleartext, tls) = (row(Leg::Http), row(Leg::Https));
+    if cleartext.is_empty() && tls.is_empty() {
+        return Err("there is nothing in this report that the lab can play".to_owned());
+    }
+    let bench = Bench::new(&flags.ends, true)?;
+    let both = Row::by_leg(cleartext, tls, &bench.kit)?;
+    let words = format!("cleartext: {}; TLS: {}", names(cleartext), names(tls));
+    bench.until_interrupted(both, &words, &flags.ends, terminal).await
+}
+
+fn names(specs: &[Spec]) -> String {
+    let names: Vec<String> = specs.iter().map(ToString::to_string).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") }
+}
+
+/// What middleboxes on a socket are built with.
+struct Bench {
+    kit: Kit,
+    server: Option<(String, u16)>,
+}
+
+impl Bench {
+    fn new(ends: &LabEnds, inspects: bool) -> Result<Self, String> {
+        let (server, speaks) = match &ends.upstream {
+            Some(upstream) => read_upstream(upstream).map(|(server, speaks)| (Some(server), speaks))?,
+            None => (None, None),
+        };
+        let roots = match &ends.ca_file {
+            Some(file) => {
+                let pem = super::values::read_file(file)?;
+                read_certificates(&pem).map_err(|error| format!("{}: {error}", file.display()))?
+            }
+            None => Vec::new(),
+        };
+        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        names.push(ends.listen.ip().to_string());
+        names.dedup();
+        let kit = Kit {
+            root: Arc::new(Root::new(ROOT_NAME, provider())?),
+            stranger: Arc::new(Root::new("nobody's root", provider())?),
+            upstream: client_config(TrustOptions { pin: None, roots, system: true })?,
+            behind: server.as_ref().map(|(host, _)| host.clone()),
+            inspects,
+            speaks,
+            names,
+        };
+        if let Some(file) = &ends.ca_out {
+            std::fs::write(file, kit.root.pem()).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+        }
+        Ok(Self { kit, server })
+    }
+
+    async fn until_interrupted(self, row: Row, words: &str, ends: &LabEnds, terminal: Terminal) -> Result<Outcome, String> {
+        let stand = stand(row, ends.listen, onward(self.server)).await.map_err(|error| error.to_string())?;
+        (terminal.say)(&format!("proxyprobe: {words} on {}", stand.address));
+        if self.kit.inspects && ends.ca_out.is_none() {
+            (terminal.say)("proxyprobe: clients whose TLS is decrypted need the lab's root: --ca-out FILE writes it");
+        }
+        interrupted().await;
+        drop(stand);
+        Ok(Outcome { print: String::new(), code: exit::WORKS })
+    }
 }
 
 /// Reads `HOST:PORT`, or a URL that says what is spoken there whatever the client speaks.

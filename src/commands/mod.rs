@@ -10,10 +10,9 @@ mod values;
 use crate::cli::{self, Cli, Command, Environment};
 use crate::console::Say;
 use crate::exit;
-use crate::report;
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::untrusted::Untrusted;
-use values::{format_of, read_file};
+use values::format_of;
 
 /// What is printed on stdout, and the exit code.
 pub struct Outcome {
@@ -42,6 +41,7 @@ pub async fn run(cli: Cli, environment: Environment, terminal: Terminal) -> Outc
         Command::Judge(flags) => judge_command(&flags, &environment, terminal),
         Command::Lab(cli::Lab::List { verbose }) => Ok(lab::list(verbose)),
         Command::Lab(cli::Lab::Run(flags)) => lab::run(flags, terminal).await,
+        Command::Lab(cli::Lab::Replay(flags)) => lab::replay(flags, terminal).await,
         Command::Selftest(flags) => selftest::selftest(&flags, terminal),
         Command::Explain { code } => explain(&code),
     };
@@ -52,12 +52,7 @@ pub async fn run(cli: Cli, environment: Environment, terminal: Terminal) -> Outc
 }
 
 fn judge_command(flags: &cli::Judge, environment: &Environment, terminal: Terminal) -> Result<Outcome, String> {
-    let text = if flags.report.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin()).map_err(|error| format!("standard input cannot be read: {error}"))?
-    } else {
-        String::from_utf8_lossy(&read_file(&flags.report)?).into_owned()
-    };
-    let report = report::read(&text).map_err(|why| format!("{} cannot be judged: {why}", flags.report.display()))?;
+    let report = values::read_report(&flags.report)?;
     let colour = terminal.stdout && !flags.no_color && !environment.no_color;
     Ok(Outcome { print: report.render(format_of(flags.format), colour), code: exit::of(report.judgement.verdict) })
 }

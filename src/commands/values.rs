@@ -2,7 +2,7 @@
 
 use crate::cli::{Check, ClientChoice, FormatChoice, NetworkChoice, SendsChoice};
 use crate::net::Target;
-use crate::report::Format;
+use crate::report::{self, Format, Report};
 use http::{HeaderName, HeaderValue};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::plan::{Depth, Plan};
@@ -124,4 +124,14 @@ pub(super) fn read_header(line: &str) -> Result<(HeaderName, HeaderValue), Strin
 
 pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
+}
+
+/// Reads a saved report, from a file or from standard input, and judges it.
+pub(super) fn read_report(file: &Path) -> Result<Report, String> {
+    let text = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(|error| format!("standard input cannot be read: {error}"))?
+    } else {
+        String::from_utf8_lossy(&read_file(file)?).into_owned()
+    };
+    report::read(&text).map_err(|why| format!("{} cannot be judged: {why}", file.display()))
 }

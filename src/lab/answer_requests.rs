@@ -14,12 +14,6 @@ pub(super) const ENTRY: Entry = Entry {
     layer: Layer::Http,
     parameters: &[
         Parameter {
-            name: "which",
-            kind: Kind::Choice(&["all", "websockets", "streams"]),
-            default: "all",
-            means: "the requests that it answers; the others pass",
-        },
-        Parameter {
             name: "with",
             kind: Kind::Choice(&["nothing", "status", "page", "redirect", "redirect-to-https", "block-page"]),
             default: "status",
@@ -32,19 +26,13 @@ pub(super) const ENTRY: Entry = Entry {
 
 #[derive(Clone)]
 struct AnswerRequests {
-    which: fn(&Head) -> bool,
     with: String,
     status: u64,
 }
 
 impl AnswerRequests {
     fn read(spec: &Spec) -> Self {
-        let which = match spec.word("which") {
-            "websockets" => Head::wants_websocket,
-            "streams" => Head::wants_events,
-            _ => |_: &Head| true,
-        };
-        Self { which, with: spec.word("with").to_owned(), status: spec.number("status") }
+        Self { with: spec.word("with").to_owned(), status: spec.number("status") }
     }
 
     fn text(&self, request: &Head) -> String {
@@ -83,18 +71,10 @@ pub(super) fn reason(status: u64) -> &'static str {
 }
 
 impl Middlebox for AnswerRequests {
-    fn carry(&self, mut client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+    fn carry(&self, mut client: Io, _: Onward) -> BoxFuture<'static, ()> {
         let answers = self.clone();
         Box::pin(async move {
             let Some(request) = head::request(&mut client).await else { return };
-            if !(answers.which)(&request) {
-                if let Ok(mut server) = onward.open().await
-                    && request.write(&mut server).await.is_ok()
-                {
-                    relay::pass(client, server).await;
-                }
-                return;
-            }
             if client.write_all(answers.text(&request).as_bytes()).await.is_ok() {
                 let _ = client.flush().await;
                 // The client ends it.

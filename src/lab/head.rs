@@ -109,6 +109,19 @@ impl Head {
         }
     }
 
+    /// Reads a head, and gives the stream back as if nothing had been read.
+    pub async fn peek(mut io: Io) -> Option<(Io, Head)> {
+        let mut bytes = Vec::new();
+        loop {
+            if let Some(head) = Head::take(&mut bytes.clone()) {
+                return Some((relay::unread(io, bytes), head));
+            }
+            if bytes.len() > LIMIT || !matches!(io.read_buf(&mut bytes).await, Ok(size) if size > 0) {
+                return None;
+            }
+        }
+    }
+
     /// Takes a whole head off the front of what was read.
     fn take(bytes: &mut Vec<u8>) -> Option<Head> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;

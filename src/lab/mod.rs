@@ -9,6 +9,7 @@ pub mod relay;
 mod decrypt;
 mod front;
 mod kit;
+mod only;
 mod onward;
 mod row;
 mod spec;
@@ -16,7 +17,7 @@ mod spec;
 pub use kit::{Kit, Root, Speaks};
 pub use onward::Onward;
 pub use row::Row;
-pub use spec::Spec;
+pub use spec::{ONLY, Spec};
 
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::{Middlebox, Onward};
 use proxyprobe_probes::io::{BoxFuture, Io};
-use std::io::{Cursor, Result};
+use std::io::{Cursor, ErrorKind, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -138,6 +138,11 @@ async fn forward(read: Result<usize>, bytes: &[u8], to: &mut WriteHalf<Io>) -> O
                 failed => failed,
             };
             sent.is_err().then_some(Ended::Reset)
+        }
+        // TLS that ends without its farewell: a FIN below it.
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            let _ = to.shutdown().await;
+            Some(Ended::Fin)
         }
         Err(_) => Some(Ended::Reset),
     }

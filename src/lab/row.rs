@@ -1,8 +1,10 @@
 //! Middleboxes in a row, as bytes meet them on their way from the client.
 
-use super::decrypt::Decrypt;
+use super::decrypt::{Decrypt, HANDSHAKE};
+use super::only::Only;
 use super::relay::Passes;
-use super::{Admission, Kit, Layer, Middlebox, Onward, Spec};
+use super::spec::ONLY;
+use super::{Admission, Kit, Layer, Middlebox, Onward, Spec, relay};
 use proxyprobe_probes::io::pipe::{Link, pipe};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::io;
@@ -24,9 +26,12 @@ impl Row {
                 proxy.entry.name
             ));
         }
-        let build = |spec: &Spec| match spec.entry.layer {
-            Layer::Http => Arc::new(Decrypt::around(spec.build(kit), kit)) as Arc<dyn Middlebox>,
-            Layer::Connection | Layer::Tls | Layer::Proxy => spec.build(kit),
+        let build = |spec: &Spec| {
+            let which = spec.word(ONLY.name).to_owned();
+            let all = which.is_empty() || which == ONLY.default;
+            let built = spec.build(kit);
+            let inside = if all { built } else { Arc::new(Only { inside: built, which }) };
+            if spec.sees_requests() { Arc::new(Decrypt::around(inside, kit)) } else { inside }
         };
         let mut row: Vec<_> = specs.iter().map(build).collect();
         if kit.speaks.is_some() {
@@ -34,6 +39,18 @@ impl Row {
             row.push(Arc::new(translates));
         }
         Ok(Self(row.into()))
+    }
+
+    /// An explicit proxy that also relays, and behind it other middleboxes for cleartext than for TLS.
+    ///
+    /// # Errors
+    /// As [`Row::new`].
+    pub fn by_leg(cleartext: &[Spec], tls: &[Spec], kit: &Kit) -> Result<Self, String> {
+        let front: Spec = "proxy:others=relayed".parse()?;
+        let inner = Kit { speaks: None, ..kit.clone() };
+        let either = ByLeg { cleartext: Self::new(cleartext, &inner)?, tls: Self::new(tls, &inner)? };
+        let translation = Self::new(&[], kit)?;
+        Ok(Self(Arc::new([front.build(kit), Arc::new(either), Arc::new(translation)])))
     }
 
     /// Whether the client must be told of this row, because a proxy stands at its beginning.
@@ -69,7 +86,24 @@ impl Middlebox for Row {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         match self.0.first() {
             Some(first) => first.carry(client, self.from(1, onward)),
-            None => Box::pin(super::relay::through(client, onward)),
+            None => Box::pin(relay::through(client, onward)),
         }
+    }
+}
+
+/// Some middleboxes for cleartext, others for TLS.
+struct ByLeg {
+    cleartext: Row,
+    tls: Row,
+}
+
+impl Middlebox for ByLeg {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let (cleartext, tls) = (self.cleartext.clone(), self.tls.clone());
+        Box::pin(async move {
+            let Some((client, first)) = relay::peek(client).await else { return };
+            let row = if first == HANDSHAKE { tls } else { cleartext };
+            row.carry(client, onward).await;
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! A middlebox and its settings, as they are written on a command line: `NAME[:PARAMETER=VALUE,..]`.
 
-use super::{ALL, Entry, Kind, Kit, Middlebox, Parameter};
+use super::{ALL, Entry, Kind, Kit, Layer, Middlebox, Parameter};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +15,14 @@ pub struct Spec {
     given: BTreeMap<&'static str, String>,
 }
 
+/// What every middlebox has that sees bytes or requests: the connections that concern it.
+pub const ONLY: Parameter = Parameter {
+    name: "only",
+    kind: Kind::Choice(&["all", "websockets", "streams", "requests"]),
+    default: "all",
+    means: "the connections that it concerns: those that ask for a WebSocket, for an event stream, for neither",
+};
+
 /// The longest time that can be set: a day.
 const LONGEST: f64 = 86_400.0;
 
@@ -24,9 +32,21 @@ impl Spec {
         (self.entry.build)(self, kit)
     }
 
+    /// What can be set.
+    pub fn parameters(entry: &Entry) -> impl Iterator<Item = &Parameter> {
+        let only = matches!(entry.layer, Layer::Connection | Layer::Http).then_some(&ONLY);
+        entry.parameters.iter().chain(only)
+    }
+
+    /// Whether it must see requests, and so the inside of TLS.
+    pub fn sees_requests(&self) -> bool {
+        let all = self.word(ONLY.name);
+        self.entry.layer == Layer::Http || !(all.is_empty() || all == ONLY.default)
+    }
+
     /// What stands in a parameter.
     pub fn word(&self, name: &str) -> &str {
-        let default = || self.entry.parameters.iter().find(|parameter| parameter.name == name).map(|found| found.default);
+        let default = || Self::parameters(self.entry).find(|parameter| parameter.name == name).map(|found| found.default);
         self.given.get(name).map(String::as_str).or_else(default).unwrap_or_default()
     }
 
@@ -85,8 +105,8 @@ impl FromStr for Spec {
             let (key, value) = setting
                 .split_once('=')
                 .ok_or_else(|| wrong(&format!("`{}` is not of the form PARAMETER=VALUE", setting.escape_debug())))?;
-            let parameter = entry.parameters.iter().find(|parameter| parameter.name == key).ok_or_else(|| {
-                let names: Vec<&str> = entry.parameters.iter().map(|parameter| parameter.name).collect();
+            let parameter = Spec::parameters(entry).find(|parameter| parameter.name == key).ok_or_else(|| {
+                let names: Vec<&str> = Spec::parameters(entry).map(|parameter| parameter.name).collect();
                 let names = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
                 wrong(&format!("there is no parameter `{}`; {names}", key.escape_debug()))
             })?;

@@ -1,0 +1,38 @@
+//! Lets a middlebox meet the connections that concern it, by their first request; the others pass.
+
+use super::head::{self, Head};
+use super::{Admission, Middlebox, Onward, relay};
+use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
+
+pub(super) struct Only {
+    pub(super) inside: Arc<dyn Middlebox>,
+    /// A value of [`super::spec::ONLY`].
+    pub(super) which: String,
+}
+
+impl Middlebox for Only {
+    fn admits(&self) -> Admission {
+        self.inside.admits()
+    }
+
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let (inside, which) = (self.inside.clone(), self.which.clone());
+        Box::pin(async move {
+            let Some((mut client, request)) = Head::peek(client).await else { return };
+            let concerned = match which.as_str() {
+                "websockets" => request.wants_websocket(),
+                "streams" => request.wants_events(),
+                _ => !request.wants_websocket() && !request.wants_events(),
+            };
+            if concerned {
+                inside.carry(client, onward).await;
+            } else if let Some(request) = head::request(&mut client).await
+                && let Ok(mut server) = onward.open().await
+                && request.write(&mut server).await.is_ok()
+            {
+                relay::pass(client, server).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! From a report to middleboxes of the lab that do again what it measured.
+
+use crate::lab::Spec;
+use crate::report::Report;
+use proxyprobe_probes::finding::Finding;
+use proxyprobe_probes::transport::Leg;
+use std::collections::BTreeMap;
+
+/// The middleboxes that a report measured.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// By leg, the client's neighbour first.
+    pub rows: BTreeMap<Leg, Vec<Spec>>,
+    /// What cannot be played: the finding, its leg, and why.
+    pub cannot: Vec<(&'static str, Option<Leg>, &'static str)>,
+}
+
+/// What stands for a finding.
+enum Part {
+    /// A middlebox.
+    Plays(String),
+    /// Nothing: it is a consequence of another finding.
+    Follows,
+    /// Nothing can.
+    Cannot(&'static str),
+}
+
+/// Two limits closer than this are one: what was measured holds round trips and the beat of the machine.
+const SAME_MS: u64 = 250;
+
+/// Reads a report.
+pub fn replay(report: &Report) -> Replay {
+    let mut replay = Replay::default();
+    for leg in Leg::ALL {
+        let mut parts: Vec<String> = Vec::new();
+        for finding in report.judgement.findings.iter().filter(|finding| finding.leg == Some(leg)) {
+            match part(finding, &report.judgement.findings) {
+                Part::Plays(text) if !parts.contains(&text) => parts.push(text),
+                Part::Plays(_) | Part::Follows => {}
+                Part::Cannot(why) => replay.cannot.push((finding.code.id, Some(leg), why)),
+            }
+        }
+        // Every part is of this file's own making: one that cannot be read is a part that the lab does not have.
+        let row: Vec<Spec> = merge(parts).iter().filter_map(|text| text.parse().ok()).collect();
+        if !row.is_empty() {
+            replay.rows.insert(leg, row);
+        }
+    }
+    replay
+}
+
+/// What every kind of connection suffers alike is one middlebox, which need not look into requests.
+fn merge(parts: Vec<String>) -> Vec<String> {
+    let kinds = ["websockets", "streams", "requests"];
+    let of = |kind: &str| -> Vec<(String, u64)> {
+        let limits = parts.iter().filter_map(|part| part.split_once(&format!(":only={kind},after=")));
+        limits.filter_map(|(name, after)| Some((name.to_owned(), milliseconds(after)?))).collect()
+    };
+    let Some((name, after)) = of("websockets").into_iter().next() else { return parts };
+    let alike = |kind: &&str| {
+        let same_name = |found: &str| found == name || *kind == "requests";
+        of(kind).iter().any(|(found, limit)| same_name(found) && limit.abs_diff(after) <= SAME_MS)
+    };
+    if !kinds.iter().all(alike) {
+        return parts;
+    }
+    let rest_of =
+        |part: &str| part.split_once(",after=").and_then(|(_, rest)| rest.split_once(',')).map(|(_, rest)| rest.to_owned());
+    let first =
+        parts.iter().find(|part| part.starts_with(&format!("{name}:only=websockets,after="))).cloned().unwrap_or_default();
+    let rest = rest_of(&first).map(|rest| format!(",{rest}")).unwrap_or_default();
+    let is_limit = |part: &String| kinds.iter().any(|kind| part.contains(&format!(":only={kind},after=")));
+    let mut merged: Vec<String> = parts.into_iter().filter(|part| !is_limit(part)).collect();
+    merged.push(format!("{name}:after={after}ms{rest}"));
+    merged
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    text.split(',').next()?.strip_suffix("ms")?.parse().ok()
+}
+
+fn part(finding: &Finding, all: &[Finding]) -> Part {
+    let word = |name: &str| finding.word(name).unwrap_or_default();
+    let number = |name: &str| finding.number(name);
+    let only = match word("transport") {
+        "sse" => "streams",
+        "long-polling" => "requests",
+        _ => "websockets",
+    };
+    if finding.caused_by.is_some() {
+        return Part::Follows;
+    }
+    // Between what lived and what did not, nearer to neither.
+    let between = || number("survived_ms").unwrap_or(0).midpoint(number("lost_ms").unwrap_or(0));
+    let caused_a_reset = || all.iter().any(|other| other.caused_by == Some(finding.code) && other.code.id == "idle.reset");
+    let by = |resets: bool| if resets { ",by=rst" } else { "" };
+    let plays = |text: &str| Part::Plays(text.to_owned());
+    match finding.code.id {
+        "upgrade.header-stripped" if word("http_version_seen") == "1.0" => plays("edit-headers:how=http-1.0"),
+        "upgrade.header-stripped" => plays("strip-upgrade"),
+        "upgrade.connection-rewritten" if word("connection_seen").eq_ignore_ascii_case("close") => {
+            plays("rewrite-connection:to=close")
+        }
+        "upgrade.connection-rewritten" => plays("rewrite-connection:to=keep-alive"),
+        "upgrade.token-case-sensitive" => plays("strip-upgrade:unless=mixed-case"),
+        "upgrade.refused" => Part::Plays(format!("answer-requests:only=websockets,status={}", number("status").unwrap_or(403))),
+        "upgrade.no-answer" => plays("answer-requests:only=websockets,with=nothing"),
+        "upgrade.lost-101" if number("status").is_some() => plays("swallow-101:then=502"),
+        "upgrade.lost-101" => plays("swallow-101"),
+        "upgrade.forged" => plays("forge-101"),
+        "upgrade.altered" if finding.summary.contains("extension") => plays("alter-101:what=add-extension"),
+        "upgrade.altered" => plays("alter-101:what=accept-key"),
+        "zombie.silent-both-ways" => plays("swallow-after-101:way=both"),
+        "zombie.silent-to-server" => plays("swallow-after-101:way=to-server"),
+        "zombie.silent-to-client" => plays("swallow-after-101:way=to-client"),
+        "zombie.closed-early" => {
+            let after = number("after_ms").unwrap_or(0);
+            Part::Plays(format!("close-after-101:after={after}ms{}", by(caused_a_reset())))
+        }
+        "zombie.foreign-bytes" => plays("write-page-after-101"),
+        "zombie.greeting-lost" => plays("lose-greeting"),
+        "idle.closed" | "idle.reset" | "idle.one-side-told" => {
+            let tells = match (finding.code.id, word("told"), word("server_end")) {
+                ("idle.one-side-told", "server", _) => "server",
+                ("idle.one-side-told", ..) => "client",
+                ("idle.closed", _, "reset") => "resets-server",
+                ("idle.closed", ..) => "both",
+                (_, _, "reset") => "resets-both",
+                _ => "resets-client",
+            };
+            let after = number("after_ms").unwrap_or_else(between);
+            Part::Plays(format!("end-when-idle:only={only},after={after}ms,tells={tells}"))
+        }
+        "idle.dropped-silently" => {
+            let then = if word("on_next_send") == "reset" { "resets" } else { "drops" };
+            Part::Plays(format!("forget-when-idle:only={only},after={}ms,then={then}", between()))
+        }
+        "lifetime.capped" => {
+            let resets = word("end") == "reset";
+            Part::Plays(format!("cap-lifetime:only={only},age={}ms{}", number("age_ms").unwrap_or(0), by(resets)))
+        }
+        "long_poll.cut" => match number("after_ms") {
+            Some(after) => Part::Plays(format!("end-when-idle:only=requests,after={after}ms")),
+            None => Part::Plays(format!("forget-when-idle:only=requests,after={}ms", between())),
+        },
+        "long_poll.answered-by-gateway" => match (number("after_ms"), number("status")) {
+            (Some(after), Some(status @ 502..=504)) => Part::Plays(format!("give-up-on-answers:after={after}ms,with={status}")),
+            (Some(after), _) => Part::Plays(format!("give-up-on-answers:after={after}ms")),
+            _ => Part::Cannot("the report does not say when"),
+        },
+        "long_poll.cached" => plays("cache-answers"),
+        "long_poll.abort-not-propagated" => plays("keep-aborted-requests"),
+        "long_poll.refused" => Part::Cannot("the lab cannot tell a poll from another request"),
+        "idle.ladder-limited" => Part::Cannot("the report does not say how many connections are allowed at once"),
+        "idle.unsteady" => Part::Cannot("what is unsteady has no rule that could be played"),
+        id if id.starts_with("reach.") => Part::Cannot("names, routes, logins and certificates are not played"),
+        id if id.ends_with(".inconclusive") => Part::Cannot("it is not known what happened"),
+        _ => Part::Cannot("the lab has no middlebox for it"),
+    }
+}

@@ -40,7 +40,7 @@ http {{
     checked.expect(1, "broken");
     assert_eq!(
         checked.blamed("http"),
-        ["sse.buffered-until-end", "upgrade.header-stripped"],
+        ["sse.buffered-by-size", "upgrade.header-stripped"],
         "{}\n{}",
         checked.summary(),
         nginx.log()
@@ -48,11 +48,13 @@ http {{
     let stripped = checked.finding("http", "upgrade.header-stripped");
     assert_eq!(stripped["measured"]["http_version_seen"], "1.0");
     assert_eq!(stripped["measured"]["via"], "direct");
-    let buffered = checked.finding("http", "sse.buffered-until-end");
+    let buffered = checked.finding("http", "sse.buffered-by-size");
+    // Its buffers are one memory page each (proxy_buffer_size, proxy_buffers).
+    assert_eq!(buffered["measured"]["bytes"], 4096, "{buffered}");
     assert!(buffered["measured"]["mended_by"].as_str().unwrap().contains("X-Accel-Buffering"), "{buffered}");
     let transports = &checked.report["transports"];
     assert_eq!(transports["websocket"]["verdict"], "broken");
-    assert_eq!(transports["sse"]["verdict"], "broken");
+    assert_eq!(transports["sse"]["verdict"], "degraded");
     assert_eq!(transports["long-polling"]["verdict"], "works", "{}", checked.summary());
     for transport in ["websocket", "sse", "long-polling"] {
         assert_eq!(transports[transport]["per_leg"]["https"], "works", "{}", checked.summary());

@@ -66,11 +66,42 @@ fn a_saved_report_is_judged_the_same_without_a_network() {
 
 #[test]
 fn a_slow_path_and_a_healthy_one_have_no_faults() {
-    for (latency_ms, rate) in [(0, None), (150, None), (300, None), (20, Some(20_000))] {
+    for (latency_ms, rate) in [(0, None), (150, None), (300, None), (20, Some(20_000)), (20, Some(8_000))] {
         let scenario = Scenario { latency_ms, rate, ..Scenario::default() };
         let report = hear(&scenario);
         let faults: Vec<_> = report.judgement.findings.iter().filter(|finding| finding.blames()).collect();
         assert!(faults.is_empty(), "{latency_ms} ms, {rate:?}: {faults:?}");
         assert_eq!(report.judgement.verdict.as_str(), "works", "{latency_ms} ms, {rate:?}");
+    }
+}
+
+/// What a box does to streams is told as it is on slow paths too, or left open: never as something else.
+#[test]
+fn what_holds_a_stream_is_told_the_same_on_a_slow_path() {
+    use proxyprobe::lab::{CompressAndHold, Held, HoldStream, HoldUntilBytes, Middlebox, Then, TrickleStream};
+    use std::sync::Arc;
+    let until_end = || HoldStream { only: Held::EventStreams, obeys_hint: false, holds_head: false };
+    let until_4_kib = || HoldUntilBytes { bytes: 4096, then: Then::HoldsAgain };
+    let trickle = || TrickleStream { bytes: 1, every: std::time::Duration::from_millis(100) };
+    let boxes: [(Arc<dyn Middlebox>, &[&str]); 4] = [
+        (Arc::new(until_end()), &["sse.buffered-until-end"]),
+        (Arc::new(until_4_kib()), &["sse.buffered-by-size"]),
+        (Arc::new(trickle()), &["sse.trickled"]),
+        (Arc::new(CompressAndHold { holds: false }), &[]),
+    ];
+    for (latency_ms, rate) in [(75, None), (150, None), (300, None), (20, Some(20_000)), (20, Some(8_000))] {
+        for (middlebox, expected) in &boxes {
+            let on = Some((proxyprobe_probes::transport::Leg::Http, middlebox.clone()));
+            let report = hear(&Scenario { middlebox: on, latency_ms, rate, ..Scenario::default() });
+            let all = &report.judgement.findings;
+            let found: Vec<&str> = all.iter().filter(|f| f.blames() && f.caused_by.is_none()).map(|f| f.code.id).collect();
+            // On the slowest one, the server's record does not arrive in time.
+            let open = all.iter().any(|f| f.code.id == "sse.inconclusive") && rate == Some(8_000);
+            assert!(found == *expected || open && found.is_empty(), "{latency_ms} ms, {rate:?}: {all:?}");
+            for by_size in all.iter().filter(|f| f.code.id == "sse.buffered-by-size") {
+                let (lower, upper) = (by_size.number("lower_bytes"), by_size.number("upper_bytes"));
+                assert!(lower < Some(4096) && upper >= Some(4096), "{latency_ms} ms, {rate:?}: {by_size:?}");
+            }
+        }
     }
 }

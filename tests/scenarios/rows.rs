@@ -177,18 +177,59 @@ fn idle() -> Vec<Row> {
     ]
 }
 
+/// The rungs of the ladder trickle as well.
+const TRICKLED: &[&str] = &["http:sse.trickled", "http:idle.dropped-silently <- sse.trickled"];
+
+/// The busy stream of the lifetime probe comes in bursts.
+const STARVED: &[&str] = &["http:sse.buffered-by-size", "http:lifetime.inconclusive <- sse.buffered-by-size"];
+
 fn sse() -> Vec<Row> {
     let refused = Answer::new(Which::Events, "403 Forbidden", &[], "no streams here");
+    let holds = |only| HoldStream { only, obeys_hint: false, holds_head: true };
+    let until = |bytes, then| HoldUntilBytes { bytes, then };
+    let page = |only_for_mozilla| ReplaceByPage { after: s(0.5), only_for_mozilla };
     vec![
-        on_http("holds-streams", HoldStream { obeys_hint: false }, &["http:sse.buffered-until-end"], "long-polling"),
-        on_http("holds-streams-obeys-hint", HoldStream { obeys_hint: true }, &["http:sse.buffered-until-end"], "sse"),
-        on_http("delays-events", DelayEvents::By(s(0.8)), &["http:sse.delayed"], "sse"),
-        on_http("delays-events-a-little", DelayEvents::By(s(0.25)), &[], "sse"),
-        on_http("one-event-behind", DelayEvents::OneBehind, &["http:sse.one-event-behind"], "sse"),
-        on_http("changes-content-type", EditEvents::ContentType, &["http:sse.content-type-changed"], "sse"),
-        on_http("injects-text", EditEvents::Inject, &["http:sse.content-altered"], "sse"),
-        on_http("repeats-events", EditEvents::Twice, &["http:sse.duplicated"], "sse"),
-        on_http("cuts-streams", EditEvents::CutAfter(s(1.0)), &["http:sse.cut", "http:idle.closed <- sse.cut"], "long-polling"),
+        on_http("holds-streams", holds(Held::EventStreams), &["http:sse.buffered-until-end"], "long-polling"),
+        on_http(
+            "holds-streams-obeys-hint",
+            HoldStream { obeys_hint: true, ..holds(Held::EventStreams) },
+            &["http:sse.buffered-until-end"],
+            "sse",
+        ),
+        on_http(
+            "holds-streams-but-not-heads",
+            HoldStream { holds_head: false, ..holds(Held::EventStreams) },
+            &["http:sse.buffered-until-end"],
+            "long-polling",
+        ),
+        on_http("holds-answers", holds(Held::Always), &["http:sse.buffered-until-end"], "long-polling"),
+        // The streams of this run ask as an EventSource does, and are chunked.
+        on_http("holds-what-is-not-asked-for", holds(Held::NotAskedFor), &[], "sse"),
+        on_http("holds-close-delimited", holds(Held::CloseDelimited), &[], "sse"),
+        on_http("holds-4-kib", until(4096, Then::HoldsAgain), &["http:sse.buffered-by-size"], "long-polling"),
+        on_http("holds-4-kib-blocks", until(4096, Then::KeepsTheRest), &["http:sse.buffered-by-size"], "long-polling"),
+        on_http("holds-the-first-2-kib", until(2048, Then::Flows), &["http:sse.buffered-by-size"], "sse"),
+        on_http("holds-256-bytes", until(256, Then::HoldsAgain), STARVED, "long-polling"),
+        on_http("holds-600-bytes", until(600, Then::HoldsAgain), &["http:sse.buffered-by-size"], "long-polling"),
+        on_http("holds-64-kib", until(65_536, Then::HoldsAgain), &["http:sse.buffered-by-size"], "long-polling"),
+        on_http("holds-1-mib", until(1_048_576, Then::HoldsAgain), &["http:sse.buffered-until-end"], "long-polling"),
+        on_http("trickles", TrickleStream { bytes: 1, every: s(0.1) }, TRICKLED, "long-polling"),
+        on_http("trickles-a-little-faster", TrickleStream { bytes: 8, every: s(0.1) }, &["http:sse.trickled"], "long-polling"),
+        on_http("compresses-and-holds", CompressAndHold { holds: true }, &["http:sse.buffered-until-end"], "sse"),
+        on_http("compresses", CompressAndHold { holds: false }, &[], "sse"),
+        on_http("delays-events", DelayEvents { by: s(0.8) }, &["http:sse.delayed"], "sse"),
+        on_http("delays-events-a-little", DelayEvents { by: s(0.25) }, &[], "sse"),
+        // Half a second late on an average, and at most one: below what is reported.
+        on_http("batches-events-1-s", BatchEvents { every: s(1.0) }, &[], "sse"),
+        on_http("batches-events-2-s", BatchEvents { every: s(2.0) }, &["http:sse.delayed"], "sse"),
+        on_http("one-event-behind", OneEventBehind, &["http:sse.one-event-behind"], "sse"),
+        on_http("changes-content-type", ChangeContentType { to: "text/plain" }, &["http:sse.content-type-changed"], "sse"),
+        on_http("shows-a-progress-page", page(false), &["http:sse.refused"], "long-polling"),
+        // This run does not call itself a browser.
+        on_http("shows-browsers-a-progress-page", page(true), &[], "sse"),
+        on_http("injects-text", InjectText, &["http:sse.content-altered"], "sse"),
+        on_http("repeats-events", RepeatEvents, &["http:sse.duplicated"], "sse"),
+        on_http("cuts-streams", CutStreams { after: s(1.0) }, &["http:sse.cut", "http:idle.closed <- sse.cut"], "long-polling"),
         on_http("withholds-heads", WithholdHead { lasts: s(0.8) }, &["http:sse.headers-withheld"], "sse"),
         on_http("drops-last-event-id", RewriteRequest::DropLastEventId, &["http:sse.last-event-id-removed"], "sse"),
         on_http("refuses-streams", refused, &["http:sse.refused"], "long-polling"),

@@ -133,6 +133,12 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
         }
         _ => {}
     }
+    if unreadable(record) {
+        let encoding = content_encoding(record).unwrap_or_default();
+        let summary =
+            format!("Something in between says that it compressed the stream as `{encoding}`, but it cannot be read so.");
+        return Some(Finding::new(CONTENT_ALTERED, summary).with("content_encoding", encoding));
+    }
     let received = arrivals.len();
     let asked = exchange.asked.count as usize;
     let complete = arrivals.iter().any(|arrival| arrival.number == exchange.asked.count);
@@ -157,6 +163,12 @@ fn is_page(head: &crate::exchange::ResponseHead, record: &Record) -> bool {
     let stream = head.values("content-type").any(|of| essence(of).eq_ignore_ascii_case("text/event-stream"));
     let foreign = record.client.first(|e| matches!(e, Event::Foreign(_))).is_some();
     !stream && foreign && record.witness.notes().is_some()
+}
+
+/// Whether the client gave a compressed stream up because it could not be decoded, or grew beyond all measure.
+fn unreadable(record: &Record) -> bool {
+    let foreign = record.client.first(|e| matches!(e, Event::Foreign(_))).is_some();
+    content_encoding(record).is_some() && foreign && record.client.closed().is_some()
 }
 
 /// A media type without its parameters.

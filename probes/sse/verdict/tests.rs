@@ -254,6 +254,7 @@ fn a_page_in_place_of_the_stream_is_a_refusal() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn an_encoding_is_the_paths() {
     let encoded = |client: &str| {
         let mut encoded = stream(Kind::Plain, client, &sent());
@@ -265,6 +266,8 @@ fn an_encoding_is_the_paths() {
     check(&[
         ("compressed and held", encoded(&format!("{burst} complete@3766")), "sse.buffered-until-end content_encoding=gzip"),
         ("compressed and in time", encoded(&late(5)), ""),
+        ("said to be compressed", encoded("opened@0 request@0 200@15 foreign@16 done@16"),
+         "sse.content-altered content_encoding=gzip outcome=degraded"),
     ]);
 }
 

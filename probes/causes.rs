@@ -1,6 +1,6 @@
 //! Which finding explains away which: one ordered table over all findings of a leg.
 
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::transport::Transport;
 use crate::{idle, lifetime, long_poll, reach, sse, upgrade, zombie};
 
@@ -56,9 +56,8 @@ const TABLE: &[Row] = &[
     // A stream that is held back is neither idle nor short-lived.
     Row {
         cause: |f| {
-            f.code.probe() == "sse"
-                && f.blames()
-                && matches!(f.code, c if c == sse::BUFFERED_UNTIL_END || c == sse::REFUSED || c == sse::CUT)
+            const HELD: &[Code] = &[sse::BUFFERED_UNTIL_END, sse::REFUSED, sse::CUT, sse::BUFFERED_BY_SIZE, sse::TRICKLED];
+            f.blames() && HELD.contains(&f.code)
         },
         consequence: |f| matches!(f.code.probe(), "idle" | "lifetime") && f.word("transport") == Some(Transport::Sse.as_str()),
         together: |_, _| true,
@@ -102,7 +101,6 @@ fn same_transport(a: &Finding, b: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Code;
     use crate::transport::Leg;
 
     fn finding(code: Code, transport: Option<Transport>) -> Finding {
@@ -123,6 +121,8 @@ mod tests {
             (finding(upgrade::HEADER_STRIPPED, ws), finding(idle::INCONCLUSIVE, ws)),
             (finding(zombie::SILENT_TO_CLIENT, ws), finding(lifetime::CAPPED, ws)),
             (finding(sse::BUFFERED_UNTIL_END, Some(Transport::Sse)), finding(idle::DROPPED_SILENTLY, Some(Transport::Sse))),
+            (finding(sse::BUFFERED_BY_SIZE, Some(Transport::Sse)), finding(idle::DROPPED_SILENTLY, Some(Transport::Sse))),
+            (finding(sse::TRICKLED, Some(Transport::Sse)), finding(lifetime::CAPPED, Some(Transport::Sse))),
             (finding(lifetime::CAPPED, ws).with("age_ms", 30_000), finding(idle::CLOSED, ws).with("after_ms", 30_100)),
             (
                 finding(lifetime::CAPPED, ws).with("age_ms", 6_000),

@@ -3,6 +3,7 @@
 //! The rules are one ordered table. The first that holds decides.
 
 use crate::finding::{Finding, Outcome, Verdict};
+use crate::sse;
 use crate::transport::Transport;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -176,6 +177,12 @@ const RULES: &[Rule] = &[
         sentence: "Use Server-Sent Events, and send the header X-Accel-Buffering: no: without it this path holds the stream back.",
     },
     Rule {
+        id: "sse-too-late",
+        when: |s| s.starved() && s.usable(Transport::LongPolling),
+        transport: Some(Transport::LongPolling),
+        sentence: "Use long polling: event streams get through here, but not in time.",
+    },
+    Rule {
         id: "sse",
         when: |s| s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
         transport: Some(Transport::Sse),
@@ -268,6 +275,13 @@ impl Situation {
     fn mended(&self) -> bool {
         let mut wrong = self.findings.iter().filter(|f| f.code.probe() == "sse" && f.blames()).peekable();
         wrong.peek().is_some() && wrong.all(|f| f.word("mended_by").is_some())
+    }
+
+    /// Whether events arrive only when others follow them, or in a trickle: it works, but not for anything that should be on time.
+    fn starved(&self) -> bool {
+        // What holds only the beginning is satisfied by a comment there.
+        let held = |f: &Finding| f.code == sse::BUFFERED_BY_SIZE && f.word("holds") != Some("first");
+        !self.mended() && self.findings.iter().any(|f| held(f) || f.code == sse::TRICKLED)
     }
 
     fn needs_websocket(&self) -> bool {

@@ -106,6 +106,7 @@ fn events(what: &str, at: u64) -> Vec<Event> {
             })
         }
         "close" => Event::Ended(End::CloseFrame(of.parse().unwrap())),
+        "piece" => Event::Piece(of.parse().unwrap()),
         "foreign" => Event::Foreign(Untrusted::new("<html>")),
         "fin" | "reset" | "complete" => Event::Ended(named(json!(kind))),
         "done" | "after-peer" | "shutdown" | "limit" | "abort" => Event::Closed(named::<Why>(json!(kind))),

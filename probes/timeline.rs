@@ -37,6 +37,8 @@ pub enum Event {
     Sent(What, u32),
     /// This end received something: what, its number, and when the sender said that it sent it (by the sender's clock).
     Received(What, u32, Option<u64>),
+    /// A piece of a body arrived: its bytes, as they came from the path.
+    Piece(u32),
     /// The silence that was asked for is over.
     SilenceOver,
     /// Bytes that our other half never sends.
@@ -108,6 +110,8 @@ pub enum Why {
 impl Timeline {
     /// The most entries that are kept: a busy connection of ten minutes at one message each way a second.
     pub const MAX_ENTRIES: usize = 1280;
+    /// The most pieces of one body that are written: a trickle shows in far fewer, and there has to be room for the events.
+    pub const MAX_PIECES: usize = 256;
 
     /// Appends an entry, or notes that there was no room for it. Ends are always kept: they decide.
     pub fn push(&mut self, at_ms: u64, event: Event) {

@@ -104,8 +104,12 @@ async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) 
         return;
     }
     let held = Held::new(answer.observer.clone());
-    let patience =
-        Patience { first: Duration::from_millis(asked.silent_ms) + scene.answer(), between: scene.answer(), enough: None };
+    let patience = Patience {
+        first: Duration::from_millis(asked.silent_ms) + scene.answer(),
+        between: scene.answer(),
+        enough: None,
+        weighs: false,
+    };
     let heard = listen(scene, page, EVENTS, &mut answer, patience).await;
     if heard.newest.is_none() && answer.observer.ended().is_some() {
         sleep(HOLD).await;

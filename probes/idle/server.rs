@@ -15,7 +15,10 @@ pub(super) async fn testify(call: Call) -> Reply {
     let silence = call.number("silent_ms").map(Duration::from_millis);
     if call.route == EVENTS {
         let silence = silence.unwrap_or_default();
-        return stream_reply(call, Schedule { first: 1, count: 1, silence, every: Duration::from_secs(1), hinted: true });
+        return stream_reply(
+            call,
+            Schedule { first: 1, count: 1, silence, every: Duration::from_secs(1), hinted: true, sizes: None },
+        );
     }
     let manner = Manner { ticks: None, after_silence: silence };
     let pen = call.pen.clone();

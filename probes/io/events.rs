@@ -1,9 +1,10 @@
 //! Server-Sent Events: the server's stream and the client's ear (WHATWG HTML, section 9.2).
 
+use super::encoding::{self, Decoder};
 use super::http::Answer;
 use super::observe::{Page, Scene};
 use super::testify::{Call, Leaving, Reply, proven};
-use crate::timeline::{End, Event, What, Why};
+use crate::timeline::{End, Event, Timeline, What, Why};
 use crate::untrusted::Untrusted;
 use crate::wire::{Message, PROOF_PREFIX};
 use bytes::Bytes;
@@ -34,6 +35,9 @@ pub struct Schedule {
     pub every: Duration,
     /// Whether the usual hints against buffering and transforming are sent.
     pub hinted: bool,
+    /// How many bytes the body has after each event but the last: comments before the event bring it up to that, and all gaps
+    /// are the mean. None: nothing is padded.
+    pub sizes: Option<fn(u32) -> u64>,
 }
 
 impl Schedule {
@@ -56,9 +60,10 @@ pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
         reply = reply.header("x-accel-buffering", "no").header(header::CACHE_CONTROL, "no-cache, no-transform");
     }
     let leaving = Leaving::watch(&call);
-    let state = Streaming { next: 0, due: Instant::now() + schedule.silence, leaving, call, schedule };
+    let state = Streaming { next: 0, due: Instant::now() + schedule.silence, leaving, call, schedule, written: 0 };
     let frames = stream::unfold(state, |mut state| async move {
         let piece = state.piece().await?;
+        state.written += piece.len();
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from(piece))), state))
     });
     reply.body(StreamBody::new(frames).boxed_unsync()).unwrap_or_default()
@@ -70,6 +75,8 @@ struct Streaming {
     leaving: Leaving,
     next: u32,
     due: Instant,
+    /// Bytes of the body so far.
+    written: usize,
 }
 
 impl Streaming {
@@ -94,12 +101,40 @@ impl Streaming {
             }
         }
         let id = self.schedule.first + number - 1;
-        self.due += Schedule::gap(self.schedule.every, id + 1);
+        let every = self.schedule.every;
+        self.due += if self.schedule.sizes.is_some() { every } else { Schedule::gap(every, id + 1) };
         let sent_ms = self.call.pen.clock.ms();
         self.call.pen.note(Event::Sent(What::Event, id));
         let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone() };
-        Some(format!("id: {id}\ndata: {message}\n\n"))
+        let event = format!("id: {id}\ndata: {message}\n\n");
+        let size = self.schedule.sizes.filter(|_| number < self.schedule.count).map_or(0, |sizes| sizes(number));
+        let missing = usize::try_from(size).unwrap_or(0).saturating_sub(self.written + event.len());
+        Some(padding(missing, number) + &event)
     }
+}
+
+/// The longest line of padding: below any limit on lines.
+const PADDING_LINE: usize = 512;
+/// What padding is made of: nothing that a filter could look for.
+const PADDING: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Comments of that many bytes in all. They read like noise, so that a path that compresses cannot make them small.
+fn padding(bytes: usize, seed: u32) -> String {
+    let mut noise = u64::from(seed) | 1;
+    let mut text = String::with_capacity(bytes);
+    while text.len() + 2 <= bytes {
+        let line = (bytes - text.len()).min(PADDING_LINE);
+        // One byte cannot be a line of its own.
+        let line = if bytes - text.len() - line == 1 { line - 1 } else { line };
+        text.push(':');
+        for _ in 2..line {
+            // Knuth's linear congruential generator; its high bits are the good ones.
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push(char::from(PADDING.get((noise >> 58) as usize).copied().unwrap_or(b'x')));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The headers with which an EventSource asks.
@@ -107,6 +142,7 @@ pub fn event_source(last_event_id: Option<u32>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding::OFFERED));
     if let Some(id) = last_event_id {
         headers.insert("last-event-id", HeaderValue::from(id));
     }
@@ -114,8 +150,10 @@ pub fn event_source(last_event_id: Option<u32>) -> HeaderMap {
 }
 
 /// What a stream left behind.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Heard {
+    /// When events arrived, up to a bound.
+    pub arrived: Vec<Instant>,
     /// The number of the newest event.
     pub newest: Option<u32>,
     /// How long to wait before a reconnect.
@@ -131,13 +169,20 @@ pub struct Patience {
     pub between: Duration,
     /// The number of the event with which the client has heard enough; without one it hears the stream to its end.
     pub enough: Option<u32>,
+    /// Whether the sizes of the pieces in which the body arrives are written down.
+    pub weighs: bool,
 }
+
+/// The most arrivals that are remembered.
+const ARRIVALS: usize = 256;
 
 /// Hears a stream to its end or until an event is overdue, and writes everything down as it arrives.
 pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer, patience: Patience) -> Heard {
     let mut deadline = Instant::now() + patience.first;
     let mut parser = Parser::default();
+    let mut decoder = Decoder::of(&answer.head);
     let mut heard = Heard::default();
+    let mut pieces = 0;
     loop {
         let piece = match timeout_at(deadline, answer.next()).await {
             Err(_) => {
@@ -153,7 +198,19 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
                 return heard;
             }
         };
-        for item in parser.push(&piece) {
+        if patience.weighs && pieces < Timeline::MAX_PIECES {
+            pieces += 1;
+            page.pen.note(Event::Piece(u32::try_from(piece.len()).unwrap_or(u32::MAX)));
+        }
+        let text = match decoder.read(&piece) {
+            Ok(text) => text,
+            Err(_) => {
+                page.pen.note(Event::Foreign(Untrusted::from_bytes(&piece, 200)));
+                page.pen.note(Event::Closed(Why::Done));
+                return heard;
+            }
+        };
+        for item in parser.push(&text) {
             match item {
                 Item::Comment(text) if text.starts_with(PROOF_PREFIX) => {
                     page.proved(scene.prover.examine(&text, page.nonce(), route));
@@ -162,6 +219,9 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
                 Item::Data(data) => match Message::read(&data) {
                     Some(message) if message.word == page.nonce() => {
                         heard.newest = Some(message.number);
+                        if heard.arrived.len() < ARRIVALS {
+                            heard.arrived.push(Instant::now());
+                        }
                         deadline = Instant::now() + patience.between;
                         page.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
                         if patience.enough == Some(message.number) {
@@ -277,6 +337,16 @@ mod tests {
             let mut parser = Parser::default();
             let items: Vec<Item> = text.chunks(size).flat_map(|piece| parser.push(piece)).collect();
             assert_eq!(items, whole, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn padding_has_the_size_that_was_asked_for_and_is_comments_alone() {
+        for bytes in (0..2_000).chain([16 * 1024]) {
+            let text = padding(bytes, 7);
+            assert_eq!(text.len(), if bytes < 2 { 0 } else { bytes });
+            assert!(text.is_empty() || text.ends_with('\n'));
+            assert!(Parser::default().push(text.as_bytes()).iter().all(|item| matches!(item, Item::Comment(_))));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What both halves of every probe run on: one boxed stream, whatever is under it, and the ways to open it.
 
+pub mod encoding;
 pub mod events;
 pub mod halves;
 pub mod heads;

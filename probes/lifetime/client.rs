@@ -86,5 +86,5 @@ async fn events(scene: &Scene, page: &Page, asked: Asked) {
     }
     let enough = u32::try_from(asked.busy_ms / asked.every_ms).ok();
     let overdue = Duration::from_millis(2 * asked.every_ms) + scene.answer();
-    listen(scene, page, EVENTS, &mut answer, Patience { first: overdue, between: overdue, enough }).await;
+    listen(scene, page, EVENTS, &mut answer, Patience { first: overdue, between: overdue, enough, weighs: false }).await;
 }

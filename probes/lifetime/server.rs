@@ -16,7 +16,7 @@ pub(super) async fn testify(call: Call) -> Reply {
         let every = call.number("every_ms").unwrap_or(1000).max(100);
         let count = u32::try_from(call.number("busy_ms").unwrap_or(0) / every).unwrap_or(0);
         let every = Duration::from_millis(every);
-        return stream_reply(call, Schedule { first: 1, count, silence: every, every, hinted: true });
+        return stream_reply(call, Schedule { first: 1, count, silence: every, every, hinted: true, sizes: None });
     }
     let pen = call.pen.clone();
     call.websocket(move |talk, stop| converse(talk, Manner::default(), pen, stop))

@@ -64,6 +64,11 @@ fn each_rule_is_needed() {
     };
     let mut all = all_situations();
     all.push(mended);
+    all.push(Situation {
+        verdicts: [(Transport::Sse, Verdict::Degraded), (Transport::LongPolling, Verdict::Works)].into(),
+        findings: vec![Finding::new(sse::TRICKLED, "")],
+        ..Situation::default()
+    });
     for rule in RULES {
         let decides = |s: &Situation| RULES.iter().find(|rule| (rule.when)(s)).is_some_and(|first| first.id == rule.id);
         assert!(all.iter().any(decides), "{} never decides", rule.id);
@@ -88,6 +93,21 @@ fn the_heartbeat_is_at_most_half_of_what_was_measured() {
     assert_eq!(recommend(&limited(idle::CLOSED, "after_ms", 30_000)).heartbeat_seconds, Some(15));
     assert_eq!(recommend(&limited(idle::DROPPED_SILENTLY, "survived_ms", 4_000)).heartbeat_seconds, Some(2));
     assert_eq!(recommend(&limited(idle::DROPPED_SILENTLY, "lost_ms", 4_000)).heartbeat_seconds, Some(1));
+}
+
+#[test]
+fn a_stream_that_starves_is_not_recommended() {
+    let with = |finding: Finding| Situation {
+        verdicts: [(Transport::Sse, Verdict::Degraded), (Transport::LongPolling, Verdict::Works)].into(),
+        findings: vec![finding],
+        ..Situation::default()
+    };
+    let held = || Finding::new(sse::BUFFERED_BY_SIZE, "");
+    assert_eq!(recommend(&with(held())).transport, "long-polling");
+    assert_eq!(recommend(&with(Finding::new(sse::TRICKLED, ""))).transport, "long-polling");
+    // A comment at the beginning, or the header, is all that it takes.
+    assert_eq!(recommend(&with(held().with("holds", "first"))).transport, "sse");
+    assert_eq!(recommend(&with(held().with("mended_by", "X-Accel-Buffering: no"))).transport, "sse");
 }
 
 #[test]

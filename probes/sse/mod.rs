@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 
 /// The whole stream arrives at its end.
 pub const BUFFERED_UNTIL_END: Code = code!("sse.buffered-until-end", Broken);
+/// Bytes are held until enough of them have come.
+pub const BUFFERED_BY_SIZE: Code = code!("sse.buffered-by-size", Degraded);
+/// The stream arrives in a thin, constant dribble.
+pub const TRICKLED: Code = code!("sse.trickled", Degraded);
 /// Something in between answers in place of the server.
 pub const REFUSED: Code = code!("sse.refused", Broken);
 /// The stream ends, or falls silent, before its last event.
@@ -47,7 +51,8 @@ pub struct Asked {
     pub kind: Kind,
     /// How many events.
     pub count: u32,
-    /// The mean time between them, in milliseconds; the gaps are half and one and a half times that, in turn.
+    /// The mean time between them, in milliseconds; the gaps are half and one and a half times that, in turn, and all the same
+    /// in a padded stream.
     pub every_ms: u64,
 }
 
@@ -61,6 +66,21 @@ pub enum Kind {
     Hinted,
     /// A reconnect with `Last-Event-ID`.
     Resumed,
+    /// As plain as the plain one, with comments before each event that make the body grow in steps.
+    Padded,
+}
+
+/// What the sizes of a padded stream exceed the round figures by: a buffer may let go only when it holds more than its size.
+const PADDED_MARGIN: u64 = 64;
+/// How many steps there are up to 64 KiB.
+const PADDED_STEPS: u32 = 13;
+
+/// How many bytes the body of a padded stream has after this event: 1, 1.5, 2, 3, 4, 6 .. 64 KiB, and a little.
+pub fn padded_size(number: u32) -> u64 {
+    let step = number.clamp(1, PADDED_STEPS) - 1;
+    let power = 1024_u64 << (step / 2);
+    let size = if step.is_multiple_of(2) { power } else { power + power / 2 };
+    if number == 0 { 0 } else { size + PADDED_MARGIN }
 }
 
 impl Probe for Sse {
@@ -70,6 +90,8 @@ impl Probe for Sse {
         BUFFERED_UNTIL_END,
         REFUSED,
         CUT,
+        BUFFERED_BY_SIZE,
+        TRICKLED,
         DELAYED,
         ONE_EVENT_BEHIND,
         CONTENT_TYPE_CHANGED,

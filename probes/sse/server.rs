@@ -1,10 +1,11 @@
 //! The server's half: streams numbered events at an irregular beat, and goes on where a reconnecting client left off.
 
+use super::{PADDED_STEPS, padded_size};
 use crate::io::events::{Schedule, stream_reply};
 use crate::io::testify::{Call, Reply};
 use std::time::Duration;
 
-/// The stream; `count`, `every_ms` and the flag `hinted` say what it is like.
+/// The stream; `count`, `every_ms` and the flags `hinted` and `padded` say what it is like.
 pub(super) const ROUTE: &str = "sse";
 /// The routes of this probe.
 pub(super) const ROUTES: &[&str] = &[ROUTE];
@@ -14,7 +15,9 @@ const EVENTS: u64 = 200;
 pub(super) async fn testify(call: Call) -> Reply {
     let last: Option<u32> =
         call.request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let count = call.number("count").unwrap_or(10).min(EVENTS);
+    let padded = call.flag("padded");
+    let most = if padded { u64::from(PADDED_STEPS) + 1 } else { EVENTS };
+    let count = call.number("count").unwrap_or(10).min(most);
     let every = Duration::from_millis(call.number("every_ms").unwrap_or(300).max(20));
     let schedule = Schedule {
         first: last.map_or(1, |id| id.saturating_add(1)),
@@ -22,6 +25,7 @@ pub(super) async fn testify(call: Call) -> Reply {
         silence: every / 2,
         every,
         hinted: call.flag("hinted"),
+        sizes: padded.then_some(padded_size),
     };
     stream_reply(call, schedule)
 }

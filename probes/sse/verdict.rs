@@ -3,25 +3,30 @@
 use super::*;
 use crate::circumstances::Doubt;
 use crate::exchange::{Proof, Record, ServerNotes, Witness};
-use crate::finding::seconds;
 use crate::timeline::{Event, What};
 use crate::transport::Transport;
 
-/// A median delay above this degrades: updates feel late to a person from about half a second on.
-const LATE_MS: u64 = 500;
-/// Events of one burst arrive within this share of the time in which they were sent.
-const BURST_SHARE: u64 = 4;
+mod size;
+mod timing;
+mod trickle;
+
 /// An event that came within this time before the client gave up says that more were coming: the longest gap is half a second.
 const COMING_MS: u64 = 1_500;
 /// A stream that flowed for so much longer than another one lasted says that no rule ended that one.
 const LONGER_MS: u64 = 1_000;
-/// How closely a delay must follow the gap to the next event to be "one event behind".
-const FOLLOWS_MS: i64 = 75;
-
 /// Judges the plain stream; the hinted one says what mends it, the resumed one whether a reconnect loses anything.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let of = |kind| evidence.iter().find(|exchange| exchange.asked.kind == kind);
     let mut findings = of(Kind::Plain).map_or_else(Vec::new, |plain| stream(plain, around));
+    size::characterise(&mut findings, evidence, around);
+    if let Some(encoding) = of(Kind::Plain).and_then(|plain| content_encoding(&plain.record)) {
+        // Our server compresses nothing.
+        let compressed = |f: &Finding| [BUFFERED_UNTIL_END, BUFFERED_BY_SIZE, DELAYED, ONE_EVENT_BEHIND].contains(&f.code);
+        for finding in findings.iter_mut().filter(|finding| compressed(finding)) {
+            finding.summary.push_str(" Something in between compresses it.");
+            *finding = finding.clone().with("content_encoding", encoding);
+        }
+    }
     let hinted_is_clean = of(Kind::Hinted).is_some_and(|hinted| stream(hinted, around).is_empty());
     // What cuts one stream in the middle and not the one beside it, or not a longer one, is no rule.
     let lasted = of(Kind::Plain).map_or(0, |plain| lasted(&plain.record));
@@ -31,9 +36,11 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
             *finding = inconclusive(Doubt::Contradicted);
         }
     }
-    let held = |f: &Finding| [BUFFERED_UNTIL_END, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD].contains(&f.code);
+    const HELD: &[Code] = &[BUFFERED_UNTIL_END, BUFFERED_BY_SIZE, TRICKLED, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD];
+    let held = |f: &Finding| HELD.contains(&f.code);
+    let mended = hinted_is_clean && !of(Kind::Hinted).is_some_and(|hinted| size::in_bunches(hinted, around));
     for finding in findings.iter_mut().filter(|finding| held(finding)) {
-        if hinted_is_clean {
+        if mended {
             finding
                 .summary
                 .push_str(" With the headers X-Accel-Buffering: no and Cache-Control: no-cache, no-transform it streams.");
@@ -45,6 +52,12 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     }
     let via = |finding: Finding| finding.on(Transport::Sse);
     findings.into_iter().map(via).collect()
+}
+
+/// The encoding that the path gave the stream.
+fn content_encoding(record: &Record) -> Option<&str> {
+    let named = record.response.as_ref()?.values("content-encoding").map(str::trim).find(|name| !name.is_empty())?;
+    (!named.eq_ignore_ascii_case("identity")).then_some(named)
 }
 
 /// How long a stream lasted from its head on.
@@ -82,10 +95,12 @@ fn stream(exchange: &Exchange<Asked>, around: &Circumstances) -> Vec<Finding> {
     let doubt = around.doubt(record, last);
     let arrivals = arrivals(record, around);
     let mut findings = Vec::new();
-    if let Some(finding) = not_a_stream(exchange, &arrivals, doubt) {
+    if let Some(finding) = trickle::trickled(exchange, &arrivals, around) {
+        findings.push(finding);
+    } else if let Some(finding) = not_a_stream(exchange, &arrivals, doubt) {
         findings.push(finding);
     } else {
-        findings.extend(timing(exchange, &arrivals, around));
+        findings.extend(timing::timing(exchange, &arrivals, around));
         findings.extend(content(exchange, &arrivals));
     }
     match (findings.iter().any(Finding::blames), doubt) {
@@ -105,6 +120,10 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
                     .with("status", head.status),
             );
         }
+        Some(head) if arrivals.is_empty() && record.proof != Proof::Valid && is_page(head, record) => {
+            let summary = "Something in between answered the event stream with a page of its own, although the server sent it.";
+            return Some(Finding::new(REFUSED, summary).with("status", head.status));
+        }
         _ if arrivals.is_empty() && record.proof != Proof::Valid && record.witness == Witness::Empty => {
             let what = if record.response.is_some() { "answered" } else { "kept" };
             return Some(Finding::new(
@@ -113,6 +132,12 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
             ));
         }
         _ => {}
+    }
+    if unreadable(record) {
+        let encoding = content_encoding(record).unwrap_or_default();
+        let summary =
+            format!("Something in between says that it compressed the stream as `{encoding}`, but it cannot be read so.");
+        return Some(Finding::new(CONTENT_ALTERED, summary).with("content_encoding", encoding));
     }
     let received = arrivals.len();
     let asked = exchange.asked.count as usize;
@@ -133,102 +158,35 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
     })
 }
 
+/// Whether an answer is another kind of text than an event stream, in place of one that the server sent.
+fn is_page(head: &crate::exchange::ResponseHead, record: &Record) -> bool {
+    let stream = head.values("content-type").any(|of| essence(of).eq_ignore_ascii_case("text/event-stream"));
+    let foreign = record.client.first(|e| matches!(e, Event::Foreign(_))).is_some();
+    !stream && foreign && record.witness.notes().is_some()
+}
+
+/// Whether the client gave a compressed stream up because it could not be decoded, or grew beyond all measure.
+fn unreadable(record: &Record) -> bool {
+    let foreign = record.client.first(|e| matches!(e, Event::Foreign(_))).is_some();
+    content_encoding(record).is_some() && foreign && record.client.closed().is_some()
+}
+
+/// A media type without its parameters.
+fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
 /// Whether events were late and still coming when the client gave up: that is a delay, not a cut.
 fn still_coming(record: &Record, arrivals: &[Arrival]) -> bool {
     let gave_up = record.client.first(|e| *e == Event::GaveUp);
     gave_up.zip(arrivals.last()).is_some_and(|(at, last)| at.saturating_sub(last.at) <= COMING_MS)
 }
 
-fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstances) -> Option<Finding> {
-    let (first, last) = (arrivals.first()?, arrivals.last()?);
-    let sending = last.sent.saturating_sub(first.sent);
-    let arriving = last.at.saturating_sub(first.at);
-    let held = first.at.saturating_sub(first.sent);
-    if arriving < sending / BURST_SHARE && first.at.saturating_add(around.clock_bound_ms) >= last.sent {
-        return Some(
-            Finding::new(
-                BUFFERED_UNTIL_END,
-                format!(
-                    "The server sent {} events in {}; all of them arrived at once, at the end.",
-                    arrivals.len(),
-                    seconds(sending)
-                ),
-            )
-            .with("sent_over_ms", sending)
-            .with("arrived_over_ms", arriving)
-            .with("first_event_held_ms", held),
-        );
-    }
-    let delays: Vec<u64> =
-        arrivals.iter().map(|a| a.at.saturating_sub(a.sent).saturating_sub(around.round_trip_ms / 2)).collect();
-    let delay = median(&delays);
-    let blame = |finding: Finding| {
-        // Times below a second mean nothing on a machine whose timers are late.
-        match () {
-            () if around.timers_late() => inconclusive(Doubt::TimersLate),
-            () if around.opening_overlapped => inconclusive(Doubt::OwnLoad),
-            () => finding.with("extra_delay_p50_ms", delay),
-        }
-    };
-    if follows_the_next(arrivals, around) {
-        return Some(blame(Finding::new(ONE_EVENT_BEHIND, "Each event arrives only when the server sends the next one.")));
-    }
-    let head = exchange.record.client.first(|e| matches!(e, Event::Response(_)));
-    let head_sent = exchange.record.witness.notes().and_then(|notes| notes.timeline.first(|e| matches!(e, Event::Response(_))));
-    let head_delay = match (head, head_sent) {
-        (Some(at), Some(sent)) => at.saturating_sub(around.on_client_clock(sent)).saturating_sub(around.round_trip_ms / 2),
-        _ => 0,
-    };
-    let bound = LATE_MS.saturating_add(around.clock_bound_ms);
-    // A stall of the path delays the events of one stretch; what delays a stream delays all of it, or again and again.
-    let late: Vec<bool> = delays.iter().map(|delay| *delay > bound).collect();
-    let stretches = late.chunk_by(|a, b| a == b).filter(|stretch| stretch.first() == Some(&true)).count();
-    let always = late.iter().all(|late| *late) || stretches > 1;
-    if delay > bound && always {
-        return Some(blame(Finding::new(DELAYED, format!("Events arrive {} late.", seconds(delay)))));
-    }
-    // One lost segment delays a head by a retransmission timeout, which follows the round trip.
-    (head_delay > bound.saturating_add(around.round_trip_ms.saturating_mul(3))).then(|| {
-        blame(Finding::new(HEADERS_WITHHELD, format!("The head of the answer is held back for {}.", seconds(head_delay))))
-            .with("head_delay_ms", head_delay)
-    })
-}
-
-/// Whether each event arrives a constant time after the next one was sent, while its own delay varies: the gaps alternate, so
-/// that a constant delay does not look like it, and the clocks' difference drops out.
-fn follows_the_next(arrivals: &[Arrival], around: &Circumstances) -> bool {
-    let pairs = || arrivals.iter().zip(arrivals.iter().skip(1));
-    let behind_next: Vec<i64> = pairs().map(|(event, next)| difference(event.at, next.sent)).collect();
-    let own_delay: Vec<i64> = pairs().map(|(event, _)| difference(event.at, event.sent)).collect();
-    // What arrives before the next one is sent does not wait for it; the clocks are known to differ by no more than this.
-    let bound = i64::try_from(around.clock_bound_ms).unwrap_or(i64::MAX).saturating_add(FOLLOWS_MS);
-    let waits = behind_next.iter().filter(|behind| **behind >= -bound).count() * 10 >= behind_next.len() * 9;
-    // Loss only makes events late: an early one is no accident, and it alone says that they do not wait.
-    let mut sorted = behind_next.clone();
-    sorted.sort_unstable();
-    sorted.truncate(sorted.len().saturating_sub(2));
-    let steady = sorted.last().zip(sorted.first()).is_some_and(|(last, first)| last - first <= FOLLOWS_MS);
-    behind_next.len() >= 6 && waits && steady && spread(&own_delay) > 2 * FOLLOWS_MS
-}
-
-fn difference(a: u64, b: u64) -> i64 {
-    i64::try_from(a).unwrap_or(i64::MAX).saturating_sub(i64::try_from(b).unwrap_or(i64::MAX))
-}
-
-/// The distance between all but the extremes: one lost segment must not hide the pattern.
-fn spread(values: &[i64]) -> i64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable();
-    let inner = sorted.get(1..sorted.len().saturating_sub(1)).unwrap_or_default();
-    inner.last().zip(inner.first()).map_or(0, |(last, first)| last - first)
-}
-
 fn content(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Vec<Finding> {
     let record = &exchange.record;
     let mut findings = Vec::new();
     let media_type = record.response.as_ref().and_then(|head| head.values("content-type").next()).unwrap_or("none");
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("text/event-stream") {
+    if !essence(media_type).eq_ignore_ascii_case("text/event-stream") {
         findings.push(
             Finding::new(CONTENT_TYPE_CHANGED, format!("The stream arrives as `{media_type}`, which no EventSource accepts."))
                 .with("content_type", media_type),
@@ -269,12 +227,6 @@ fn resume(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding>
             "On a reconnect the header Last-Event-ID does not reach the server, so the stream starts over.",
         )
     })
-}
-
-fn median(values: &[u64]) -> u64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
 }
 
 fn inconclusive(doubt: Doubt) -> Finding {

@@ -48,8 +48,7 @@ impl Middlebox for GiveUpOnAnswers {
                 }
                 Err(_) if status > 0 => {
                     let reason = reason(status);
-                    let page =
-                        format!("HTTP/1.1 {status} {reason}\r\nContent-Length: 7\r\nConnection: close\r\n\r\ntimeout");
+                    let page = format!("HTTP/1.1 {status} {reason}\r\nContent-Length: 7\r\nConnection: close\r\n\r\ntimeout");
                     let _ = client.write_all(page.as_bytes()).await;
                     let _ = client.shutdown().await;
                 }

@@ -42,4 +42,3 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 static OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
-

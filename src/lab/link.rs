@@ -15,7 +15,12 @@ pub(super) const ENTRY: Entry = Entry {
     parameters: &[
         Parameter { name: "latency", kind: Kind::Seconds, default: "0.15", means: "the one-way delay" },
         Parameter { name: "jitter", kind: Kind::Seconds, default: "0", means: "the most that is added to it at random" },
-        Parameter { name: "rate", kind: Kind::Number(0, 1 << 40), default: "0", means: "bytes a second each way; 0 is unlimited" },
+        Parameter {
+            name: "rate",
+            kind: Kind::Number(0, 1 << 40),
+            default: "0",
+            means: "bytes a second each way; 0 is unlimited",
+        },
         Parameter {
             name: "loss",
             kind: Kind::Number(0, 50),

@@ -13,12 +13,7 @@ pub(super) const ENTRY: Entry = Entry {
     does: "ends all connections at one moment and refuses new ones, as the death of the server does: not the path's fault",
     seen: "deployments, crashes, reloads",
     layer: Layer::Connection,
-    parameters: &[Parameter {
-        name: "after",
-        kind: Kind::Seconds,
-        default: "15",
-        means: "how long after the first connection",
-    }],
+    parameters: &[Parameter { name: "after", kind: Kind::Seconds, default: "15", means: "how long after the first connection" }],
     build: |spec, _| Arc::new(LoseServer { after: spec.seconds("after"), dies: Arc::default() }),
 };
 

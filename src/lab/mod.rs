@@ -13,6 +13,7 @@ mod only;
 mod onward;
 mod row;
 mod spec;
+mod stream;
 
 pub use kit::{Kit, Root, Speaks};
 pub use onward::Onward;
@@ -138,6 +139,19 @@ middleboxes! {
     cap_lifetime,
     limit_connections,
     // Streams.
+    hold_stream,
+    hold_until_bytes,
+    batch_events,
+    trickle_stream,
+    delay_events,
+    keep_one_event,
+    compress_stream,
+    withhold_head,
+    change_content_type,
+    show_progress_page,
+    inject_text,
+    repeat_events,
+    cut_streams,
     // Long polls.
     give_up_on_answers,
     cache_answers,

@@ -204,6 +204,73 @@ fn a_stall_of_a_machine_is_no_buffer() {
     }
 }
 
+/// Pieces of one size at one beat, from the head on, and the events that they complete: each has 54 bytes, and 76 go before.
+fn dribble(bytes: u64, every: u64, until: u64) -> String {
+    let mut text = String::new();
+    let (mut at, mut sum, mut number) = (15, 0, 0);
+    while at < until && number < 12 {
+        text += &format!("piece:{bytes}@{at} ");
+        sum += bytes;
+        while number < 12 && sum >= 76 + 54 * (number + 1) {
+            text += &format!("got:event{}~{}@{at} ", number + 1, SENT[number as usize]);
+            number += 1;
+        }
+        at += every;
+    }
+    format!("{text} {}", if number == 12 { format!("complete@{at}") } else { format!("gave-up@{until}") })
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_trickle_is_small_steady_and_behind() {
+    let of = |client: &str| plain(client, &sent());
+    let each: String = (1..).zip(SENT).map(|(number, at)| format!("piece:54@{} got:event{number}~{at}@{} ", at + 5, at + 5)).collect();
+    let jumpy: String = (0..40_u64).map(|n| format!("piece:1@{} ", 15 + n * 100 + n * 37 % 90)).collect();
+    check(&[
+        ("a byte every 100 ms", of(&dribble(1, 100, 7_415)),
+         "sse.trickled bytes=1 every_ms=100 received=0 expected=12 transport=sse outcome=degraded"),
+        ("a byte a second", of(&dribble(1, 1_000, 7_415)), "sse.trickled bytes=1 every_ms=1000"),
+        ("8 bytes every 100 ms", of(&dribble(8, 100, 60_000)), "sse.trickled bytes=8 every_ms=100 received=12"),
+        ("as it is sent", of(&format!("{each} complete@3316")), ""),
+        ("fast enough", of(&format!("{} complete@3400", dribble(16, 5, 3_300).replace("gave-up@3300", ""))), ""),
+        ("bytes that come at no beat", of(&format!("{jumpy} gave-up@7415")), "sse.cut received=0"),
+        ("a trickle that dries up", of(&format!("{} gave-up@7415", dribble(1, 100, 2_000).replace("gave-up@2000", ""))),
+         "sse.cut received=0"),
+        ("absent", plain(&dribble(1, 100, 7_415), "absent"), "sse.inconclusive reason=witness-absent"),
+    ]);
+}
+
+#[test]
+fn a_page_in_place_of_the_stream_is_a_refusal() {
+    let page = |server: &str| {
+        let mut page = stream(Kind::Plain, "unproven opened@0 request@0 200@520 foreign@521 complete@522", server);
+        page.record.response.as_mut().unwrap().headers = headers(&[("content-type", "text/html")]);
+        judge(&[page], &around())
+    };
+    check(&[
+        ("the server sent the stream", page(&sent()), "sse.refused status=200 outcome=broken"),
+        ("nobody knows", page("absent"), "sse.inconclusive"),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_encoding_is_the_paths() {
+    let encoded = |client: &str| {
+        let mut encoded = stream(Kind::Plain, client, &sent());
+        let fields = [("content-type", "text/event-stream"), ("content-encoding", "gzip")];
+        encoded.record.response.as_mut().unwrap().headers = headers(&fields);
+        judge(&[encoded], &around())
+    };
+    let burst = events(|number, _| Some(3_320 + u64::from(number)));
+    check(&[
+        ("compressed and held", encoded(&format!("{burst} complete@3766")), "sse.buffered-until-end content_encoding=gzip"),
+        ("compressed and in time", encoded(&late(5)), ""),
+        ("said to be compressed", encoded("opened@0 request@0 200@15 foreign@16 done@16"),
+         "sse.content-altered content_encoding=gzip outcome=degraded"),
+    ]);
+}
+
 #[test]
 fn events_that_are_missing_in_the_middle_are_missed() {
     let gaps = events(|number, sent| (number % 3 == 0).then_some(sent + 5));

@@ -1,0 +1,63 @@
+//! Compresses a stream, and holds it meanwhile: a compressor that is never flushed gives nothing away before the end.
+
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
+use super::head::Head;
+use super::stream::Stream;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
+use std::io::Write;
+
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "compress-stream",
+    does: "compresses event streams for clients that offer gzip, unless the server says no-transform",
+    seen: "nginx with gzip_types *, compression middleware of web frameworks, CDNs",
+    layer: Layer::Http,
+    parameters: &[
+        Parameter { name: "flushes", kind: Kind::Choice(&["never", "always"]), default: "never", means: "whether anything leaves the compressor before the end" },
+    ],
+    build: |spec, _| Arc::new(CompressStream { holds: spec.word("flushes") == "never" }),
+};
+
+
+/// Compresses streams for clients that offer gzip, unless the server says `no-transform`.
+#[derive(Clone, Copy, Debug)]
+struct CompressStream {
+    /// Whether it keeps everything until the end; otherwise each piece is flushed.
+    holds: bool,
+}
+
+impl Middlebox for CompressStream {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let holds = self.holds;
+        Box::pin(async move {
+            let Some(mut stream) = Stream::of_events(client, onward).await else { return };
+            let says = |head: &Head, name: &str, word: &str| {
+                head.fields.iter().any(|(found, value)| found.eq_ignore_ascii_case(name) && value.contains(word))
+            };
+            if !says(&stream.request, "accept-encoding", "gzip") || says(&stream.answer, "cache-control", "no-transform") {
+                stream.pass().await;
+                return;
+            }
+            stream.answer.set("Content-Encoding", "gzip");
+            if !stream.begin().await {
+                return;
+            }
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+            while let Some(piece) = stream.next().await {
+                let done = gzip.write_all(&piece).and_then(|()| if holds { Ok(()) } else { gzip.flush() });
+                let ready = if holds { Vec::new() } else { std::mem::take(gzip.get_mut()) };
+                if done.is_err() || !stream.say(&ready).await {
+                    return;
+                }
+            }
+            if let Ok(last) = gzip.finish()
+                && stream.say(&last).await
+            {
+                stream.end().await;
+            }
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! Sends every event twice.
+
+use super::stream::Stream;
+use super::{Entry, Layer, Middlebox, Onward};
+use proxyprobe_probes::io::{BoxFuture, Io};
+use std::sync::Arc;
+
+/// Its row.
+pub(super) const ENTRY: Entry = Entry {
+    name: "repeat-events",
+    does: "passes every event on twice",
+    seen: "proxies that retry a stream and caches that replay it",
+    layer: Layer::Http,
+    parameters: &[],
+    build: |_, _| Arc::new(RepeatEvents),
+};
+
+/// Repeats events.
+#[derive(Clone, Copy, Debug, Default)]
+struct RepeatEvents;
+
+impl Middlebox for RepeatEvents {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let Some(mut stream) = Stream::of_events(client, onward).await else { return };
+            if !stream.begin().await {
+                return;
+            }
+            while let Some(piece) = stream.next().await {
+                let again = piece.windows(5).any(|five| five == b"data:");
+                if !stream.say(&piece).await || (again && !stream.say(&piece).await) {
+                    return;
+                }
+            }
+            stream.end().await;
+        })
+    }
+}

@@ -37,6 +37,8 @@ pub enum Event {
     Sent(What, u32),
     /// This end received something: what, its number, and when the sender said that it sent it (by the sender's clock).
     Received(What, u32, Option<u64>),
+    /// A message of our other half arrived and is not as it was sent: what, its number, and the bytes that arrived.
+    Altered(What, u32, u32),
     /// The silence that was asked for is over.
     SilenceOver,
     /// Bytes that our other half never sends.
@@ -159,6 +161,28 @@ impl Timeline {
             .iter()
             .filter_map(|entry| match entry.event {
                 Event::Received(kind, number, _) if kind == what => Some(number),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The same, with those that arrived changed: a changed message is a sign of life.
+    pub fn arrived(&self, what: What) -> Vec<u32> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.event {
+                Event::Received(kind, number, _) | Event::Altered(kind, number, _) if kind == what => Some(number),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What arrived changed: what, its number, and the bytes that arrived.
+    pub fn altered(&self) -> Vec<(What, u32, u32)> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.event {
+                Event::Altered(what, number, bytes) => Some((what, number, bytes)),
                 _ => None,
             })
             .collect()

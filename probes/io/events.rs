@@ -97,7 +97,7 @@ impl Streaming {
         self.due += Schedule::gap(self.schedule.every, id + 1);
         let sent_ms = self.call.pen.clock.ms();
         self.call.pen.note(Event::Sent(What::Event, id));
-        let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone() };
+        let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone(), size: None };
         Some(format!("id: {id}\ndata: {message}\n\n"))
     }
 }

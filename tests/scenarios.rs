@@ -65,12 +65,28 @@ fn a_saved_report_is_judged_the_same_without_a_network() {
 }
 
 #[test]
+fn a_server_that_goes_while_sizes_are_tried_is_no_limit_on_sizes() {
+    // With 600 ms of round trip the second conversation of the zombie probe lasts from 10.5 to 14.8 s.
+    for ms in (11_000..15_000).step_by(800) {
+        let far = || Scenario { latency_ms: 300, ..Scenario::default() };
+        for scenario in [Scenario { server_dies_ms: Some(ms), ..far() }, Scenario { server_stops_ms: Some(ms), ..far() }] {
+            let report = hear(&scenario);
+            let faults: Vec<_> = report.judgement.findings.iter().filter(|finding| finding.blames()).collect();
+            assert!(faults.is_empty(), "{ms} ms: {faults:?}");
+        }
+    }
+}
+
+#[test]
 fn a_slow_path_and_a_healthy_one_have_no_faults() {
-    for (latency_ms, rate) in [(0, None), (150, None), (300, None), (20, Some(20_000))] {
+    for (latency_ms, rate) in [(0, None), (150, None), (300, None), (20, Some(20_000)), (20, Some(8_000)), (300, Some(8_000))] {
         let scenario = Scenario { latency_ms, rate, ..Scenario::default() };
         let report = hear(&scenario);
         let faults: Vec<_> = report.judgement.findings.iter().filter(|finding| finding.blames()).collect();
         assert!(faults.is_empty(), "{latency_ms} ms, {rate:?}: {faults:?}");
         assert_eq!(report.judgement.verdict.as_str(), "works", "{latency_ms} ms, {rate:?}");
+        // A slow link is climbed as far as it carries.
+        let expected = if rate == Some(8_000) { 4_096 } else { 16_384 };
+        assert_eq!(report.hearing.largest_message(), Some(expected), "{latency_ms} ms, {rate:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The table: middlebox, findings, recommendation.
 
 use crate::hearing::Scenario;
+use proxyprobe::lab::frames::Way;
 use proxyprobe::lab::*;
 use proxyprobe::serve::limits::Limits;
 use proxyprobe_probes::transport::Leg;
@@ -43,7 +44,7 @@ fn happens(name: &'static str, scenario: Scenario, findings: &'static [&'static 
 
 /// All rows.
 pub(crate) fn rows() -> Vec<Row> {
-    [reach(), upgrade(), zombie(), idle(), sse(), long_poll(), doubts()].into_iter().flatten().collect()
+    [reach(), upgrade(), zombie(), frames(), idle(), sse(), long_poll(), doubts()].into_iter().flatten().collect()
 }
 
 fn reach() -> Vec<Row> {
@@ -129,6 +130,46 @@ fn zombie() -> Vec<Row> {
         ),
         on_http("writes-a-page", WritePageAfter101 { after: s(1.0) }, &["http:zombie.foreign-bytes"], "sse"),
         on_http("loses-the-greeting", Alter101::LoseWhatFollows, &["http:zombie.greeting-lost"], "sse"),
+    ]
+}
+
+fn frames() -> Vec<Row> {
+    let loses = |way, within: Option<f64>| LoseLastByte { below: 125, way, within: within.map(s) };
+    let stalls = |above, way| StallLargeFrames { above, way };
+    vec![
+        on_http("loses-last-bytes-to-client", loses(Way::ToClient, None), &["http:zombie.frames-altered"], "sse"),
+        on_http("loses-last-bytes-to-server", loses(Way::ToServer, None), &["http:zombie.frames-altered"], "sse"),
+        on_http("loses-last-bytes-of-a-burst", loses(Way::ToServer, Some(0.01)), &["http:zombie.frames-altered"], "sse"),
+        on_http("stalls-frames-above-125", stalls(125, None), &["http:zombie.size-limited"], "sse"),
+        on_http("stalls-frames-above-1000-to-client", stalls(1_000, Some(Way::ToClient)), &["http:zombie.size-limited"], "sse"),
+        on_http("stalls-frames-above-16000", stalls(16_000, Some(Way::ToServer)), &["http:zombie.size-limited"], "sse"),
+        // No probe sends a ping yet: nothing is said of them, and nothing else is harmed.
+        on_http("answers-pings", AnswerPings, &[], "sse"),
+        on_http(
+            "invents-a-close-after-500-ms",
+            InventClose { after: s(0.5), code: 1000 },
+            &["http:zombie.closed-early", "http:idle.closed <- zombie.closed-early"],
+            "sse",
+        ),
+        on_http(
+            "invents-a-close-after-8-s",
+            InventClose { after: s(8.0), code: 1000 },
+            &["http:lifetime.capped", "http:idle.closed <- lifetime.capped"],
+            "sse",
+        ),
+        on_http(
+            "closes-after-12-frames",
+            CloseAfterFrames { frames: 12 },
+            &["http:zombie.closed-early", "http:lifetime.inconclusive <- zombie.closed-early"],
+            "sse",
+        ),
+        on_http(
+            "closes-after-45-frames",
+            CloseAfterFrames { frames: 45 },
+            &["http:zombie.closed-early", "http:lifetime.inconclusive <- zombie.closed-early"],
+            "sse",
+        ),
+        on_http("closes-after-8000-bytes", CloseAfterBytes { bytes: 8_000 }, &["http:zombie.closed-early"], "sse"),
     ]
 }
 

@@ -34,9 +34,12 @@ const TABLE: &[Row] = &[
         consequence: |f| matches!(f.code.probe(), "zombie" | "idle" | "lifetime") && about_websockets(f),
         together: |_, _| true,
     },
-    // A zombie is not idle: it is dead.
+    // A zombie is not idle: it is dead. What only loses a greeting, changes messages or stops large ones lives.
     Row {
-        cause: |f| f.code.probe() == "zombie" && f.blames() && f.code != zombie::GREETING_LOST,
+        cause: |f| {
+            let lives = [zombie::GREETING_LOST, zombie::FRAMES_ALTERED, zombie::SIZE_LIMITED];
+            f.code.probe() == "zombie" && f.blames() && !lives.contains(&f.code)
+        },
         consequence: |f| matches!(f.code.probe(), "idle" | "lifetime") && about_websockets(f),
         together: |_, _| true,
     },
@@ -62,6 +65,8 @@ const TABLE: &[Row] = &[
         consequence: |f| matches!(f.code.probe(), "idle" | "lifetime") && f.word("transport") == Some(Transport::Sse.as_str()),
         together: |_, _| true,
     },
+    // A buffer that is larger than a stream gives it away at its end.
+    Row { cause: |f| f.code == sse::BUFFERED_BY_SIZE, consequence: |f| f.code == sse::BUFFERED_UNTIL_END, together: |_, _| true },
     // A cache in between explains answers that are not ours.
     Row {
         cause: |f| f.code == long_poll::CACHED,
@@ -155,6 +160,15 @@ mod tests {
         let ws = Some(Transport::WebSocket);
         let aside = finding(upgrade::HEADER_STRIPPED, ws).not_decisive();
         assert_eq!(cause_of(zombie::CLOSED_EARLY, vec![aside, finding(zombie::CLOSED_EARLY, ws)]), None);
+    }
+
+    #[test]
+    fn what_only_stops_large_messages_or_changes_some_explains_no_limit() {
+        let ws = Some(Transport::WebSocket);
+        for code in [zombie::SIZE_LIMITED, zombie::FRAMES_ALTERED, zombie::GREETING_LOST] {
+            let all = vec![finding(code, ws), finding(idle::CLOSED, ws).with("after_ms", 5_000)];
+            assert_eq!(cause_of(idle::CLOSED, all), None, "{code:?}");
+        }
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use crate::causes;
 use crate::circumstances::{Circumstances, refused_at_the_door};
 use crate::company::{Company, Member};
-use crate::exchange::{Record, ServerNotes, Witness};
+use crate::exchange::{Exchange, Record, ServerNotes, Witness};
 use crate::finding::{Code, Finding, Outcome, Verdict};
 use crate::plan::Plan;
 use crate::reach;
 use crate::recommend::{Answers, Recommendation, Situation, recommend};
-use crate::timeline::Event;
+use crate::timeline::{Event, What};
 use crate::transport::{Leg, Transport, Via};
-use crate::{Evidence, ProbeId};
+use crate::{Evidence, ProbeId, zombie};
 use std::collections::BTreeMap;
 
 /// Everything that was recorded in a run.
@@ -143,6 +143,20 @@ impl Hearing {
                     .or_else(|| first(&|f| f.outcome == Outcome::Inconclusive))
             })
             .flatten()
+    }
+
+    /// The size in bytes of the largest message that was tried on the deciding leg's WebSockets; none where no sizes were.
+    pub fn largest_message(&self) -> Option<u32> {
+        match self.evidence.get(&ProbeId::Zombie)?.get(&self.leg)? {
+            Evidence::Zombie(all) => {
+                let sizes = |one: &Exchange<zombie::Asked>| {
+                    let sent = one.record.client.sent(What::Frame);
+                    sent.into_iter().filter_map(|number| one.asked.size(number)).max()
+                };
+                all.iter().filter_map(sizes).max()
+            }
+            _ => None,
+        }
     }
 
     /// What the connections of a leg did together.

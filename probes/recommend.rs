@@ -5,6 +5,7 @@
 use crate::finding::{Finding, Outcome, Verdict};
 use crate::sse;
 use crate::transport::Transport;
+use crate::zombie;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -266,9 +267,10 @@ impl Situation {
         !matches!(self.verdict(transport), Verdict::Inconclusive | Verdict::NotTested)
     }
 
-    /// Whether an application can be built on it; a stream that a header mends counts.
+    /// Whether an application can be built on it; a stream that a header mends counts, and what changes messages does not.
     fn usable(&self, transport: Transport) -> bool {
-        self.verdict(transport).is_usable() || (transport == Transport::Sse && self.mended())
+        let usable = self.verdict(transport).is_usable() || (transport == Transport::Sse && self.mended());
+        usable && !(transport == Transport::WebSocket && self.findings.iter().any(|f| f.code == zombie::FRAMES_ALTERED))
     }
 
     /// Whether everything that is wrong with event streams is mended by headers.

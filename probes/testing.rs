@@ -93,7 +93,7 @@ fn timeline(text: &str) -> Timeline {
 fn events(what: &str, at: u64) -> Vec<Event> {
     let (kind, of) = what.split_once(':').unwrap_or((what, ""));
     vec![match kind {
-        "sent" | "got" => return units(kind, of, at),
+        "sent" | "got" | "altered" => return units(kind, of, at),
         "failed" => {
             let (operation, kind) = of.split_once('/').unwrap();
             let (peer, detail) = (Untrusted::new("probe.test"), Untrusted::default());
@@ -115,14 +115,18 @@ fn events(what: &str, at: u64) -> Vec<Event> {
     }]
 }
 
-/// `frame3`, `frame1..4`, or `event3~150`: sent at 150 by the sender's clock.
+/// `frame3`, `frame1..4`, or `event3~150`: sent at 150 by the sender's clock; `altered:echo3~35`: 35 bytes of it arrived.
 fn units(verb: &str, of: &str, at: u64) -> Vec<Event> {
     let (unit, sent) = of.split_once('~').map_or((of, at), |(unit, sent)| (unit, sent.parse().unwrap()));
     let digits = unit.find(|c: char| c.is_ascii_digit()).unwrap();
     let (what, numbers) = unit.split_at(digits);
     let (first, last) = numbers.split_once("..").unwrap_or((numbers, numbers));
     let what: What = named(json!(what));
-    let event = |number| if verb == "sent" { Event::Sent(what, number) } else { Event::Received(what, number, Some(sent)) };
+    let event = |number| match verb {
+        "sent" => Event::Sent(what, number),
+        "altered" => Event::Altered(what, number, u32::try_from(sent).unwrap()),
+        _ => Event::Received(what, number, Some(sent)),
+    };
     (first.parse().unwrap()..=last.parse().unwrap()).map(event).collect()
 }
 

@@ -39,6 +39,8 @@ pub enum Event {
     Received(What, u32, Option<u64>),
     /// A piece of a body arrived: its bytes, as they came from the path.
     Piece(u32),
+    /// A message of our other half arrived and is not as it was sent: what, its number, and the bytes that arrived.
+    Altered(What, u32, u32),
     /// The silence that was asked for is over.
     SilenceOver,
     /// Bytes that our other half never sends.
@@ -163,6 +165,28 @@ impl Timeline {
             .iter()
             .filter_map(|entry| match entry.event {
                 Event::Received(kind, number, _) if kind == what => Some(number),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The same, with those that arrived changed: a changed message is a sign of life.
+    pub fn arrived(&self, what: What) -> Vec<u32> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.event {
+                Event::Received(kind, number, _) | Event::Altered(kind, number, _) if kind == what => Some(number),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What arrived changed: what, its number, and the bytes that arrived.
+    pub fn altered(&self) -> Vec<(What, u32, u32)> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match entry.event {
+                Event::Altered(what, number, bytes) => Some((what, number, bytes)),
                 _ => None,
             })
             .collect()

@@ -80,7 +80,8 @@ pub struct WitnessPage {
 
 /// One line of conversation: what it is, its number, when it was sent by the sender's clock, and the connection's nonce.
 ///
-/// WebSocket messages and the data of server-sent events have the same form, `echo 3 1500 6f2a…`.
+/// WebSocket messages and the data of server-sent events have the same form, `echo 3 1500 6f2a…`. One that has to have a certain
+/// size goes on with that size and with filler, so that either end can tell whether all of it arrived as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// What it is.
@@ -91,23 +92,46 @@ pub struct Message {
     pub sent_ms: u64,
     /// The nonce of the connection, or in a greeting the proof.
     pub word: String,
+    /// The size of the whole message in bytes, where it has one to keep.
+    pub size: Option<u32>,
 }
 
 impl Message {
-    /// Reads a line; anything else is not ours.
+    /// Reads a line; anything else is not ours, or not as it was sent.
     pub fn read(line: &str) -> Option<Message> {
-        let mut parts = line.split(' ');
+        let mut parts = line.splitn(6, ' ');
         let what = what_of(parts.next()?)?;
         let number = parts.next()?.parse().ok()?;
         let sent_ms = parts.next()?.parse().ok()?;
         let word = parts.next()?.to_owned();
-        parts.next().is_none().then_some(Message { what, number, sent_ms, word })
+        let size = parts.next().map(str::parse).transpose().ok()?;
+        // What claims another size than it has is not written out to be compared.
+        let as_long = size.is_none_or(|size: u32| usize::try_from(size) == Ok(line.len()));
+        let message = Message { what, number, sent_ms, word, size };
+        (as_long && message.to_string() == line).then_some(message)
+    }
+
+    /// What a line was, and its number, if it is one of ours that was changed on its way: the last word but for the filler is more
+    /// than half of what it should be, which nobody else can know.
+    pub fn damaged(line: &str, word: &str) -> Option<(What, u32)> {
+        let mut parts = line.splitn(5, ' ');
+        let what = what_of(parts.next()?)?;
+        let number = parts.next()?.parse().ok()?;
+        let found = parts.nth(1)?;
+        let alike = found.bytes().zip(word.bytes()).filter(|(found, own)| found == own).count();
+        (2 * alike > word.len()).then_some((what, number))
     }
 }
 
 impl std::fmt::Display for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {} {}", word_of(self.what), self.number, self.sent_ms, self.word)
+        let head = format!("{} {} {} {}", word_of(self.what), self.number, self.sent_ms, self.word);
+        let Some(size) = self.size else { return f.write_str(&head) };
+        let head = format!("{head} {size} ");
+        let room = usize::try_from(size).unwrap_or(0).saturating_sub(head.len());
+        // The word again and again: it is another one on every connection, so that no cache and no rule knows the filler.
+        let filler: String = self.word.chars().cycle().take(room).collect();
+        write!(f, "{head}{filler}")
     }
 }
 
@@ -135,11 +159,41 @@ mod tests {
     #[test]
     fn a_message_reads_back_and_nothing_else_does() {
         for (what, _) in WORDS {
-            let message = Message { what: *what, number: 7, sent_ms: 12_345, word: "abc".into() };
-            assert_eq!(Message::read(&message.to_string()), Some(message));
+            for size in [None, Some(64), Some(126)] {
+                let message = Message { what: *what, number: 7, sent_ms: 12_345, word: "abc".into(), size };
+                assert_eq!(Message::read(&message.to_string()), Some(message));
+            }
         }
         for line in ["", "echo", "echo x 1 n", "echo 1 1", "echo 1 1 n more", "<html> 1 1 n", "echo -1 1 n"] {
             assert_eq!(Message::read(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn a_changed_message_is_told_from_a_strange_one() {
+        let word = "6f2a09c4d1b7e83355aa10fe";
+        for size in [None, Some(64), Some(1_024)] {
+            let line = Message { what: What::Echo, number: 3, sent_ms: 1_500, word: word.into(), size }.to_string();
+            assert_eq!(line.len(), size.map_or(36, |size| size as usize));
+            let shorter = line.strip_suffix(|_: char| true).unwrap();
+            let other = line.replace("6f2a", "0000");
+            let longer = format!("{line}x");
+            for changed in [shorter, &other, &longer] {
+                assert!(Message::read(changed).is_none_or(|message| message.word != word), "{changed}");
+                assert_eq!(Message::damaged(changed, word), Some((What::Echo, 3)), "{changed}");
+            }
+        }
+        for strange in [
+            "",
+            "echo",
+            "<html> 1 1 n",
+            "echo 3 1500",
+            "echo 3 1500 aaaaaaaaaaaaaaaaaaaaaaaa",
+            "echo x 1 6f2a09c4d1b7e83355aa10fe",
+        ] {
+            assert_eq!(Message::damaged(strange, word), None, "{strange}");
+        }
+        // It claims to be larger than anything that was sent.
+        assert_eq!(Message::read("echo 3 1500 6f2a09c4d1b7e83355aa10fe 4294967295 6f"), None);
     }
 }

@@ -68,7 +68,7 @@ async fn run() -> (usize, Vec<String>) {
         legs: Legs::default(),
         tls: Some((identity.config, identity.sha256)),
         front_headers: Vec::new(),
-        limits: Limits { notes: 2 * AT_ONCE, entries: usize::MAX, heads: usize::MAX, ..Limits::default() },
+        limits: Limits { notes: 4 * AT_ONCE, entries: usize::MAX, heads: usize::MAX, ..Limits::default() },
         entropy: Entropy::system(),
     });
     let bound = listen(&server, None, Some(SocketAddr::from(([127, 0, 0, 1], 0)))).await.unwrap();
@@ -123,7 +123,7 @@ async fn run() -> (usize, Vec<String>) {
             let evidence = read();
             asked += usize::from(evidence.asked());
             wrong.extend(evidence.judge(&Circumstances::default()).into_iter().map(|finding| format!("{finding:?}")));
-            if let Some(record) = evidence.records().first().filter(|record| record.client.closed().is_none()) {
+            for record in evidence.records().into_iter().filter(|record| record.client.closed().is_none()) {
                 wrong.push(format!("{:?}", record.client.entries.last()));
             }
         }

@@ -78,8 +78,9 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready
 async fn wait_for(talk: &mut Talk<Io>, page: &Page, what: What, number: u32, deadline: Instant) -> bool {
     loop {
         match talk.hear_until(deadline).await {
-            Some(Heard::Message(heard, found)) if heard == what && found == number => return true,
-            Some(Heard::Message(..)) => {}
+            // A changed message is a sign of life.
+            Some(Heard::Message(heard, found) | Heard::Altered(heard, found)) if heard == what && found == number => return true,
+            Some(Heard::Message(..) | Heard::Altered(..)) => {}
             Some(Heard::Over) => return false,
             None => {
                 page.gave_up(&talk.observer);

@@ -77,7 +77,9 @@ fn silent_from(record: &Record, around: &Circumstances) -> Option<u64> {
 
 /// When the last words before the silence arrived.
 fn warmed(record: &Record) -> Option<u64> {
-    let warm = |e: &Event| matches!(e, Event::Received(What::Echo, 1, _) | Event::Received(What::Comment, ..));
+    let warm = |e: &Event| {
+        matches!(e, Event::Received(What::Echo, 1, _) | Event::Altered(What::Echo, 1, _) | Event::Received(What::Comment, ..))
+    };
     record.client.first(warm).filter(|_| record.proof == Proof::Valid)
 }
 
@@ -134,8 +136,9 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     };
     let spoken = |e: &Event| match (rung.asked.transport, rung.asked.first_speaker) {
         (Transport::Sse, _) => matches!(e, Event::Received(What::Event, 1, _)),
-        (_, Speaker::Server) => matches!(e, Event::Received(What::Tick, 1, _)),
-        (_, Speaker::Client) => matches!(e, Event::Received(What::Echo, 2, _)),
+        // A changed message is a sign of life.
+        (_, Speaker::Server) => matches!(e, Event::Received(What::Tick, 1, _) | Event::Altered(What::Tick, 1, _)),
+        (_, Speaker::Client) => matches!(e, Event::Received(What::Echo, 2, _) | Event::Altered(What::Echo, 2, _)),
     };
     if record.client.first(spoken).is_some() {
         return Fate::Lived;

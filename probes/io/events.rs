@@ -105,7 +105,7 @@ impl Streaming {
         self.due += if self.schedule.sizes.is_some() { every } else { Schedule::gap(every, id + 1) };
         let sent_ms = self.call.pen.clock.ms();
         self.call.pen.note(Event::Sent(What::Event, id));
-        let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone() };
+        let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone(), size: None };
         let event = format!("id: {id}\ndata: {message}\n\n");
         let size = self.schedule.sizes.filter(|_| number < self.schedule.count).map_or(0, |sizes| sizes(number));
         let missing = usize::try_from(size).unwrap_or(0).saturating_sub(self.written + event.len());

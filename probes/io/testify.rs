@@ -68,7 +68,7 @@ impl Call {
 
     /// An answer of a few words, proven in its header and in its first line.
     pub fn answer(&self, status: StatusCode, what: What) -> Reply {
-        let message = Message { what, number: 0, sent_ms: self.pen.clock.ms(), word: self.nonce.clone() };
+        let message = Message { what, number: 0, sent_ms: self.pen.clock.ms(), word: self.nonce.clone(), size: None };
         let body = format!("{}\n{message}\n", self.proof());
         self.pen.note(Event::Response(status.as_u16()));
         self.pen.note(Event::Sent(what, 0));
@@ -152,15 +152,16 @@ where
         tokio::select! {
             biased;
             heard = talk.hear() => match heard {
-                Heard::Message(What::Frame, frame) => {
-                    if !talk.say(What::Echo, frame).await {
+                // A message that arrived changed is answered like any other: it is alive, and the record says what was wrong with it.
+                Heard::Message(What::Frame, frame) | Heard::Altered(What::Frame, frame) => {
+                    if !talk.echo(frame).await {
                         break;
                     }
                     if number == 0 && silence.is_none() {
                         silence = manner.after_silence.map(|wait| Instant::now() + wait);
                     }
                 }
-                Heard::Message(..) => {}
+                Heard::Message(..) | Heard::Altered(..) => {}
                 Heard::Over => break,
             },
             () = sleep_until(next_tick), if left > 0 => {

@@ -19,15 +19,20 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{self, Error};
 
+/// The largest message that is sent or accepted: the last rung of the deepest ladder of sizes.
+const MESSAGE_BYTES: usize = 64 * 1024;
+/// What may wait to be written beside it: its header, and answers to pings that somebody in between sends.
+const BESIDE_BYTES: usize = 1024;
+
 /// The limits of every WebSocket here. The library's own defaults cost 138 KB a connection and let a peer that never reads
-/// grow the write buffer without bound.
+/// grow the write buffer without bound; ours takes one message of the largest size, and no second one before that has left.
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
-        .max_write_buffer_size(64 * 1024)
-        .max_message_size(Some(64 * 1024))
-        .max_frame_size(Some(64 * 1024))
+        .max_write_buffer_size(MESSAGE_BYTES + BESIDE_BYTES)
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES))
 }
 
 /// The most bytes of a response head that are read.
@@ -106,7 +111,7 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
     page.accepted(accept.as_deref() == Some(derive_accept_key(key.as_bytes()).as_str()));
     let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits())).await;
     let words = Words { word: page.nonce().to_owned(), examine: Some((scene.prover.clone(), route.to_owned(), page.clone())) };
-    Opening::Open(Box::new(Talk { socket, pen: page.pen.clone(), observer, words }))
+    Opening::Open(Box::new(Talk { socket, pen: page.pen.clone(), observer, words, heard_size: None }))
 }
 
 fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
@@ -185,6 +190,8 @@ pub struct Talk<S> {
     /// The connection under it.
     pub observer: Observer,
     words: Words,
+    /// The size of the newest message that had one to keep: its echo is as large.
+    heard_size: Option<u32>,
 }
 
 /// How the words of a conversation are made and examined.
@@ -195,11 +202,23 @@ struct Words {
     examine: Option<(super::proof::Prover, String, Page)>,
 }
 
+impl Words {
+    /// What the word of this message should be.
+    fn expected(&self, text: &str) -> String {
+        match &self.examine {
+            Some((prover, route, page)) if text.starts_with("greeting ") => prover.token(page.nonce(), route),
+            _ => self.word.clone(),
+        }
+    }
+}
+
 /// What was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// A message of ours.
     Message(What, u32),
+    /// A message of ours that was changed on its way.
+    Altered(What, u32),
     /// The connection is over.
     Over,
 }
@@ -208,18 +227,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     /// The server's end of an accepted upgrade.
     pub async fn accepted(io: S, observer: Observer, pen: Pen, nonce: &str) -> Self {
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits())).await;
-        Self { socket, pen, observer, words: Words { word: nonce.to_owned(), examine: None } }
+        Self { socket, pen, observer, words: Words { word: nonce.to_owned(), examine: None }, heard_size: None }
     }
 
     /// Sends a message and hands it to the network at once; writes it down. False when the connection is over.
     pub async fn say(&mut self, what: What, number: u32) -> bool {
+        self.say_sized(what, number, None).await
+    }
+
+    /// The same with filler up to this size.
+    pub async fn say_sized(&mut self, what: What, number: u32, size: Option<u32>) -> bool {
         let word = self.words.word.clone();
-        self.say_with(what, number, word).await
+        self.send(what, number, word, size).await
     }
 
     /// The same with another last word: a greeting carries the proof.
     pub async fn say_with(&mut self, what: What, number: u32, word: String) -> bool {
-        let message = Message { what, number, sent_ms: self.pen.clock.ms(), word };
+        self.send(what, number, word, None).await
+    }
+
+    /// Answers the frame that was heard last, with as many bytes.
+    pub async fn echo(&mut self, number: u32) -> bool {
+        self.say_sized(What::Echo, number, self.heard_size).await
+    }
+
+    async fn send(&mut self, what: What, number: u32, word: String, size: Option<u32>) -> bool {
+        let message = Message { what, number, sent_ms: self.pen.clock.ms(), word, size };
         self.pen.note(Event::Sent(what, number));
         // `send` flushes: bytes that a TLS layer keeps to itself would make this end look dead.
         match self.socket.send(tungstenite::Message::text(message.to_string())).await {
@@ -279,23 +312,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     }
 
     fn examine(&mut self, text: &str) -> Option<Heard> {
-        let ours = Message::read(text).filter(|message| match (&self.words.examine, message.what) {
-            (Some((prover, route, page)), What::Greeting) => {
-                let proof = prover.examine(&message.word, page.nonce(), route);
-                page.proved(proof);
-                proof == Proof::Valid
+        let read = Message::read(text);
+        let proof = match (&read, &self.words.examine) {
+            (Some(message), Some((prover, route, page))) if message.what == What::Greeting => {
+                Some(prover.examine(&message.word, page.nonce(), route))
             }
-            _ => message.word == self.words.word,
-        });
-        match ours {
-            Some(message) => {
-                self.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
-                Some(Heard::Message(message.what, message.number))
-            }
-            None => {
-                self.foreign(text.as_bytes());
-                None
-            }
+            _ => None,
+        };
+        let ours = |message: &Message| proof.map_or(message.word == self.words.word, |proof| proof == Proof::Valid);
+        if let Some(message) = read.filter(ours) {
+            self.proved(proof);
+            self.heard_size = message.size;
+            self.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
+            return Some(Heard::Message(message.what, message.number));
+        }
+        if let Some((what, number)) = Message::damaged(text, &self.words.expected(text)) {
+            let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            self.heard_size = text.split(' ').nth(4).map(|_| bytes);
+            self.pen.note(Event::Altered(what, number, bytes));
+            return Some(Heard::Altered(what, number));
+        }
+        self.proved(proof);
+        self.foreign(text.as_bytes());
+        None
+    }
+
+    fn proved(&self, proof: Option<Proof>) {
+        if let (Some(proof), Some((_, _, page))) = (proof, &self.words.examine) {
+            page.proved(proof);
         }
     }
 

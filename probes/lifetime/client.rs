@@ -50,7 +50,8 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked) {
             // What has arrived is heard before anything more is said: a failing write must not hide it.
             biased;
             heard = talk.hear() => match heard {
-                Heard::Message(what, found) => {
+                // A changed message is a sign of life.
+                Heard::Message(what, found) | Heard::Altered(what, found) => {
                     silent_since = Instant::now();
                     if what == What::Echo {
                         echoed = found;

@@ -19,7 +19,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
 
 /// Whether the connection ever carried anything of ours.
 pub(super) fn began(record: &Record) -> bool {
-    record.proof == Proof::Valid && record.client.first(|e| matches!(e, Event::Received(..))).is_some()
+    record.proof == Proof::Valid && record.client.first(|e| matches!(e, Event::Received(..) | Event::Altered(..))).is_some()
 }
 
 fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
@@ -47,7 +47,8 @@ fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
         None => (record.client.first(|e| *e == Event::GaveUp)?, "silence"),
     };
     // Streams are held back by some middleboxes; then it is the buffering that has a finding, not the lifetime.
-    let last_heard = record.client.last(|e| matches!(e, Event::Received(What::Echo | What::Event, ..)))?;
+    let last_heard =
+        record.client.last(|e| matches!(e, Event::Received(What::Echo | What::Event, ..) | Event::Altered(What::Echo, ..)))?;
     let dead_from = if end == "silence" { last_heard } else { at };
     let age = dead_from.saturating_sub(opened);
     let quiet_before = at.saturating_sub(last_heard);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::finding::Code;
-use crate::{idle, sse, upgrade};
+use crate::{idle, sse, upgrade, zombie};
 
 fn all_situations() -> Vec<Situation> {
     let verdicts = [Verdict::Works, Verdict::Degraded, Verdict::Broken, Verdict::Inconclusive, Verdict::NotTested];
@@ -41,6 +41,20 @@ fn every_combination_has_an_outcome_that_the_path_supports() {
             }
         }
     }
+}
+
+#[test]
+fn what_changes_messages_is_not_built_on_and_what_limits_their_size_is() {
+    let situation = |code| Situation {
+        answers: Answers { client_sends: Sends::HighFrequency, ..Answers::default() },
+        verdicts: [(Transport::WebSocket, Verdict::Degraded), (Transport::Sse, Verdict::Works)].into(),
+        findings: vec![Finding::new(code, "").on(Transport::WebSocket)],
+        ..Situation::default()
+    };
+    assert_eq!(recommend(&situation(zombie::FRAMES_ALTERED)).transport, "sse");
+    let limited = recommend(&situation(zombie::SIZE_LIMITED));
+    assert_eq!(limited.transport, "websocket");
+    assert!(limited.sentence.ends_with("within the limits that were found."), "{}", limited.sentence);
 }
 
 #[test]

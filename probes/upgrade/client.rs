@@ -27,8 +27,8 @@ async fn handshake(scene: &Scene, sheet: &Sheet<Asked>, token: Token) -> bool {
     let deadline = Instant::now() + scene.answer();
     loop {
         match talk.hear_until(deadline).await {
-            Some(Heard::Message(What::Greeting, _)) => break,
-            Some(Heard::Message(..)) => {}
+            Some(Heard::Message(What::Greeting, _) | Heard::Altered(What::Greeting, _)) => break,
+            Some(Heard::Message(..) | Heard::Altered(..)) => {}
             Some(Heard::Over) => return true,
             None => {
                 page.gave_up(&talk.observer);

@@ -1,4 +1,4 @@
-//! What a conversation after the 101 tells: which way the bytes died, and who noticed.
+//! What the conversations after the 101 tell: which way the bytes died, who noticed, and whether it depends on size.
 
 use super::*;
 use crate::circumstances::{Doubt, broken_off};
@@ -21,11 +21,17 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let contradicted = |finding: &Finding| {
         finding.outcome == Outcome::Broken && finding.code != FOREIGN_BYTES && around.company.websocket_talked
     };
-    evidence
+    let mut findings: Vec<Finding> = evidence
         .iter()
+        .filter(|exchange| exchange.asked.part == Part::Beat)
         .filter_map(|exchange| conversation(exchange, around))
         .map(|finding| if contradicted(&finding) { inconclusive(Doubt::Contradicted) } else { finding })
-        .collect()
+        .collect();
+    // What is wrong at a beat is not said again of sizes.
+    if findings.is_empty() {
+        findings.extend(sizes::judge(evidence, around));
+    }
+    findings
 }
 
 fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
@@ -38,18 +44,19 @@ fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Fi
     if record.witness == Witness::Empty && record.proof != Proof::Valid {
         return None;
     }
-    let heard = |what| record.client.received(what);
+    let heard = |what| record.client.arrived(what);
     let (greeting, echoes, ticks) = (heard(What::Greeting), heard(What::Echo), heard(What::Tick));
     let sent = record.client.sent(What::Frame);
     let last = record.client.entries.last().map_or(0, |entry| entry.at_ms);
     let ended_after = broken_off(&record.client).map(|(at, _)| at.saturating_sub(opened));
-    let finding = if let Some(foreign) = foreign(record) {
-        Finding::new(FOREIGN_BYTES, format!("Bytes that the server never sent arrived on the WebSocket: {foreign}."))
-            .with("excerpt", foreign)
-    } else if let Some(after) = ended_after.filter(|after| *after <= EARLY_MS) {
-        let summary = format!("The WebSocket opened and was ended {} later; the server did not end it.", seconds(after));
-        Finding::new(CLOSED_EARLY, summary).with("after_ms", after)
-    } else if sent.len() == exchange.asked.messages as usize && sent.iter().all(|number| echoes.contains(number)) {
+    let all_echoed = sent.len() == exchange.asked.messages as usize && sent.iter().all(|number| echoes.contains(number));
+    let finding = if let Some(finding) = foreign(record) {
+        finding
+    } else if let Some(finding) = early(ended_after) {
+        finding
+    } else if let Some(finding) = altered(exchange, around).filter(|_| all_echoed || ended_after.is_some()) {
+        return Some(finding);
+    } else if all_echoed {
         let all_ticks = ticks.len() == exchange.asked.messages as usize;
         if !greeting.is_empty() && all_ticks {
             return None;
@@ -64,7 +71,7 @@ fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Fi
         return None;
     } else {
         let got_anything = !(greeting.is_empty() && echoes.is_empty() && ticks.is_empty());
-        return Some(silence(record, around, got_anything, &sent, last));
+        return Some(silence(record, around, got_anything, last));
     };
     Some(match around.doubt(record, last) {
         Some(doubt) => inconclusive(doubt),
@@ -72,15 +79,54 @@ fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Fi
     })
 }
 
+/// An end within two seconds of the 101.
+fn early(ended_after: Option<u64>) -> Option<Finding> {
+    let after = ended_after.filter(|after| *after <= EARLY_MS)?;
+    let summary = format!("The WebSocket opened and was ended {} later; the server did not end it.", seconds(after));
+    Some(Finding::new(CLOSED_EARLY, summary).with("after_ms", after))
+}
+
+/// Messages that arrived changed, at either end. The other end must have sent each of them.
+fn altered(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
+    let record = &exchange.record;
+    let server = record.witness.notes().map(|notes| &notes.timeline);
+    let (here, there) = (record.client.altered(), server.map(Timeline::altered).unwrap_or_default());
+    let changed = here.len().saturating_add(there.len());
+    let size = |(_, number, arrived): &(What, u32, u32)| exchange.asked.size(*number).unwrap_or(*arrived);
+    let smallest = here.iter().chain(&there).map(size).min()?;
+    let last = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    if let Some(doubt) = around.doubt(record, last) {
+        return Some(inconclusive(doubt));
+    }
+    let sent_by = |line: Option<&Timeline>, all: &[(What, u32, u32)]| {
+        all.iter().all(|(what, number, _)| line.is_some_and(|line| line.sent(*what).contains(number)))
+    };
+    if !sent_by(server, &here) || !sent_by(Some(&record.client), &there) {
+        return Some(inconclusive(Doubt::Unclear));
+    }
+    let (direction, where_to) = match (here.is_empty(), there.is_empty()) {
+        (false, true) => (Direction::ToClient, "the client"),
+        (true, false) => (Direction::ToServer, "the server"),
+        _ => (Direction::Both, "both ends"),
+    };
+    let summary = match changed {
+        1 => format!("A message of {smallest} bytes arrived changed at {where_to}."),
+        _ => format!("{changed} messages arrived changed at {where_to}, the smallest of {smallest} bytes."),
+    };
+    let finding = Finding::new(FRAMES_ALTERED, summary).towards(direction).with("bytes", smallest).with("changed", changed);
+    Some(stamp(finding, record))
+}
+
 /// Something is missing and nothing says why: the witness tells which way it died.
-fn silence(record: &Record, around: &Circumstances, got_anything: bool, sent: &[u32], last: u64) -> Finding {
+fn silence(record: &Record, around: &Circumstances, got_anything: bool, last: u64) -> Finding {
     if let Some(doubt) = around.doubt(record, last) {
         return inconclusive(doubt);
     }
     // Without a trace at the server, the 101 was not the server's: the handshake's own finding says so.
     let Some(notes) = record.witness.notes() else { return inconclusive(Doubt::Unclear) };
-    let arrived = notes.timeline.received(What::Frame);
-    let echoes = record.client.received(What::Echo);
+    let sent = record.client.sent(What::Frame);
+    let arrived = notes.timeline.arrived(What::Frame);
+    let echoes = record.client.arrived(What::Echo);
     if still_coming(record, &notes.timeline, around) {
         return inconclusive(Doubt::Unclear);
     }
@@ -120,12 +166,14 @@ fn silence(record: &Record, around: &Circumstances, got_anything: bool, sent: &[
 /// Whether messages were late and still coming when the client gave up: slow is not dead.
 fn still_coming(record: &Record, server: &Timeline, around: &Circumstances) -> bool {
     let Some(gave_up) = record.client.first(|e| *e == Event::GaveUp) else { return false };
-    let heard = record.client.last(|e| matches!(e, Event::Received(What::Echo, ..)));
-    let arrived = server.last(|e| matches!(e, Event::Received(What::Frame, ..))).map(|at| around.on_client_clock(at));
+    let heard = record.client.last(|e| matches!(e, Event::Received(What::Echo, ..) | Event::Altered(What::Echo, ..)));
+    let arrived = server
+        .last(|e| matches!(e, Event::Received(What::Frame, ..) | Event::Altered(What::Frame, ..)))
+        .map(|at| around.on_client_clock(at));
     let late = |at: Option<u64>, grace: u64| at.is_some_and(|at| at.saturating_add(grace) >= gave_up);
     // Ticks that arrive while echoes do not say that the way back is open.
-    let ticks_go_on = record.client.received(What::Tick).len() > record.client.received(What::Echo).len();
-    let all_arrived = record.client.sent(What::Frame).iter().all(|number| server.received(What::Frame).contains(number));
+    let ticks_go_on = record.client.arrived(What::Tick).len() > record.client.arrived(What::Echo).len();
+    let all_arrived = record.client.sent(What::Frame).iter().all(|number| server.arrived(What::Frame).contains(number));
     late(heard, COMING_MS) || late(arrived, 0) || (ticks_go_on && all_arrived) || around.under_way(record)
 }
 
@@ -140,11 +188,13 @@ fn stamp(finding: Finding, record: &Record) -> Finding {
 }
 
 /// The first bytes that were not ours.
-fn foreign(record: &Record) -> Option<String> {
-    record.client.entries.iter().find_map(|entry| match &entry.event {
+fn foreign(record: &Record) -> Option<Finding> {
+    let text = record.client.entries.iter().find_map(|entry| match &entry.event {
         Event::Foreign(text) => Some(text.as_str().to_owned()),
         _ => None,
-    })
+    })?;
+    let summary = format!("Bytes that the server never sent arrived on the WebSocket: {text}.");
+    Some(Finding::new(FOREIGN_BYTES, summary).with("excerpt", text))
 }
 
 fn inconclusive(doubt: Doubt) -> Finding {
@@ -153,5 +203,6 @@ fn inconclusive(doubt: Doubt) -> Finding {
         .with("reason", doubt.as_str())
 }
 
+mod sizes;
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 /// Changes the content type.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct ChangeContentType {
     /// To this one.
     to: String,

@@ -1,13 +1,13 @@
 //! Compresses a stream, and holds it meanwhile: a compressor that is never flushed gives nothing away before the end.
 
-use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use super::head::Head;
 use super::stream::Stream;
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proxyprobe_probes::io::{BoxFuture, Io};
-use std::sync::Arc;
 use std::io::Write;
+use std::sync::Arc;
 
 /// Its row.
 pub(super) const ENTRY: Entry = Entry {
@@ -15,12 +15,14 @@ pub(super) const ENTRY: Entry = Entry {
     does: "compresses event streams for clients that offer gzip, unless the server says no-transform",
     seen: "nginx with gzip_types *, compression middleware of web frameworks, CDNs",
     layer: Layer::Http,
-    parameters: &[
-        Parameter { name: "flushes", kind: Kind::Choice(&["never", "always"]), default: "never", means: "whether anything leaves the compressor before the end" },
-    ],
+    parameters: &[Parameter {
+        name: "flushes",
+        kind: Kind::Choice(&["never", "always"]),
+        default: "never",
+        means: "whether anything leaves the compressor before the end",
+    }],
     build: |spec, _| Arc::new(CompressStream { holds: spec.word("flushes") == "never" }),
 };
-
 
 /// Compresses streams for clients that offer gzip, unless the server says `no-transform`.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Keeps the newest piece of a stream until the next one comes, as a scanner with a look-ahead does.
 
-use super::{Entry, Layer, Middlebox, Onward};
 use super::stream::Stream;
+use super::{Entry, Layer, Middlebox, Onward};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 
@@ -14,7 +14,6 @@ pub(super) const ENTRY: Entry = Entry {
     parameters: &[],
     build: |_, _| Arc::new(KeepOneEvent),
 };
-
 
 /// Is always one piece behind.
 #[derive(Clone, Copy, Debug, Default)]

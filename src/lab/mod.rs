@@ -7,6 +7,7 @@ pub mod head;
 pub mod relay;
 
 mod decrypt;
+mod frames;
 mod front;
 mod kit;
 mod only;
@@ -133,6 +134,12 @@ middleboxes! {
     close_after_101,
     write_page_after_101,
     lose_greeting,
+    lose_last_byte,
+    stall_large_frames,
+    answer_pings,
+    invent_close,
+    close_after_frames,
+    close_after_bytes,
     // Silence and age.
     end_when_idle,
     forget_when_idle,

@@ -1,7 +1,7 @@
 //! Answers with a page that shows how far the scan has come, in place of the stream that it scans.
 
-use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use super::stream::Stream;
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,17 @@ pub(super) const ENTRY: Entry = Entry {
     layer: Layer::Http,
     parameters: &[
         Parameter { name: "after", kind: Kind::Seconds, default: "0.5", means: "how long after the head of the answer" },
-        Parameter { name: "agents", kind: Kind::Choice(&["all", "mozilla"]), default: "all", means: "the user agents that get it" },
+        Parameter {
+            name: "agents",
+            kind: Kind::Choice(&["all", "mozilla"]),
+            default: "all",
+            means: "the user agents that get it",
+        },
     ],
-    build: |spec, _| Arc::new(ShowProgressPage { after: spec.seconds("after"), only_for_mozilla: spec.word("agents") == "mozilla" }),
+    build: |spec, _| {
+        Arc::new(ShowProgressPage { after: spec.seconds("after"), only_for_mozilla: spec.word("agents") == "mozilla" })
+    },
 };
-
 
 /// Shows a progress page.
 #[derive(Clone, Copy, Debug)]

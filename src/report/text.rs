@@ -232,10 +232,15 @@ fn walk(report: &Report, page: &mut Page) {
 fn limits(report: &Report, page: &mut Page) {
     page.heading("What this does not prove");
     let longest = proxyprobe_probes::finding::seconds(report.hearing.plan.longest_idle_ms);
+    let messages = match report.hearing.largest_message() {
+        Some(bytes) if bytes >= 1024 => format!("messages larger than {} KiB", bytes / 1024),
+        Some(bytes) => format!("messages larger than {bytes} bytes"),
+        None => "large messages".to_owned(),
+    };
     page.paragraph(
         "",
         &format!(
-            "Silences longer than {longest}, HTTP/2, large messages, other hosts (inspection is often selective by host) \
+            "Silences longer than {longest}, HTTP/2, {messages}, other hosts (inspection is often selective by host) \
              and other times of day were not tested."
         ),
     );

@@ -44,6 +44,9 @@ const fn control(boxes: &'static str) -> Case {
     Case { boxes, control: true, legs: BOTH, codes: &[], recommends: "sse" }
 }
 
+/// The plain stream is smaller than the buffer, and comes at its end.
+const BY_SIZE: &[&str] = &["sse.buffered-by-size", "sse.buffered-until-end <- sse.buffered-by-size"];
+
 /// The middleboxes that misbehave.
 pub const CASES: &[Case] = &[
     // Reach.
@@ -127,6 +130,25 @@ pub const CASES: &[Case] = &[
     case("close-after-101:after=1.5,by=rst", &["zombie.closed-early", "idle.reset <- zombie.closed-early"], "sse"),
     case("write-page-after-101:after=1", &["zombie.foreign-bytes"], "sse"),
     case("lose-greeting", &["zombie.greeting-lost"], "sse"),
+    case("lose-last-byte", &["zombie.frames-altered"], "sse"),
+    case("lose-last-byte:way=to-server", &["zombie.frames-altered"], "sse"),
+    case("lose-last-byte:way=to-server,within=10ms", &["zombie.frames-altered"], "sse"),
+    case("stall-large-frames:above=125", &["zombie.size-limited"], "sse"),
+    case("stall-large-frames:above=1000,way=to-client", &["zombie.size-limited"], "sse"),
+    case("stall-large-frames:above=16000,way=to-server", &["zombie.size-limited"], "sse"),
+    // No probe sends a ping, and nothing else is harmed.
+    case("answer-pings", &[], "sse"),
+    case("invent-close:after=0.5", &["zombie.closed-early", "idle.closed <- zombie.closed-early"], "sse"),
+    case("invent-close:after=8", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
+    case("close-after-frames:frames=12", &["zombie.closed-early", "lifetime.inconclusive <- zombie.closed-early"], "sse"),
+    on(
+        CLEARTEXT,
+        case("close-after-frames:frames=45", &["zombie.closed-early", "lifetime.inconclusive <- zombie.closed-early"], "sse"),
+    ),
+    on(CLEARTEXT, case("close-after-bytes:bytes=8000", &["zombie.closed-early"], "sse")),
+    // On both legs, conversations of several ages end at one moment, as when a proxy restarts.
+    on(TLS, case("close-after-frames:frames=45", &["lifetime.inconclusive", "zombie.inconclusive"], "sse")),
+    on(TLS, case("close-after-bytes:bytes=8000", &["zombie.inconclusive"], "sse")),
     // Silence and age.
     case("end-when-idle:after=5", &["idle.closed", "long_poll.cut"], "sse"),
     case("end-when-idle:after=30,tells=resets-server", &["idle.closed", "long_poll.cut"], "sse"),
@@ -147,6 +169,52 @@ pub const CASES: &[Case] = &[
     case("cap-lifetime:age=8", &["lifetime.capped", "idle.closed <- lifetime.capped", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8,by=rst", &["lifetime.capped", "idle.reset <- lifetime.capped", "long_poll.cut"], "sse"),
     on(CLEARTEXT, case("limit-connections:at-once=12", &["idle.ladder-limited", "sse.inconclusive"], "websocket")),
+    case("end-when-idle:after=5,only=websockets", &["idle.closed"], "sse"),
+    case("end-when-idle:after=5,only=streams,tells=resets-client", &["idle.reset"], "sse"),
+    case("end-when-idle:after=5,only=websockets,tells=client", &["idle.one-side-told"], "sse"),
+    case("forget-when-idle:after=5,only=streams", &["idle.dropped-silently"], "sse"),
+    // Streams.
+    case("hold-stream", &["sse.buffered-until-end"], "long-polling"),
+    case("hold-stream:hint=obeyed", &["sse.buffered-until-end"], "sse"),
+    case("hold-stream:head=passed", &["sse.buffered-until-end"], "long-polling"),
+    case("hold-stream:which=always", &["sse.buffered-until-end"], "long-polling"),
+    // The streams of a run ask as an EventSource does, and are chunked.
+    case("hold-stream:which=not-asked-for", &[], "sse"),
+    case("hold-stream:which=close-delimited", &[], "sse"),
+    case("hold-until-bytes:bytes=4096", BY_SIZE, "long-polling"),
+    case("hold-until-bytes:bytes=4096,then=keeps-the-rest", BY_SIZE, "long-polling"),
+    case("hold-until-bytes:bytes=2048,then=flows", &["sse.buffered-by-size"], "sse"),
+    // The busy stream of the lifetime probe comes in bursts.
+    case(
+        "hold-until-bytes:bytes=256",
+        &["sse.buffered-by-size", "lifetime.inconclusive <- sse.buffered-by-size"],
+        "long-polling",
+    ),
+    case("hold-until-bytes:bytes=600", &["sse.buffered-by-size"], "long-polling"),
+    case("hold-until-bytes:bytes=65536", BY_SIZE, "long-polling"),
+    // More than a run sends.
+    case("hold-until-bytes:bytes=1048576", &["sse.buffered-until-end"], "long-polling"),
+    // The rungs of the ladder trickle as well.
+    case("trickle-stream", &["sse.trickled", "idle.dropped-silently <- sse.trickled"], "long-polling"),
+    case("trickle-stream:bytes=8", &["sse.trickled"], "long-polling"),
+    case("compress-stream", &["sse.buffered-until-end"], "sse"),
+    case("compress-stream:flushes=always", &[], "sse"),
+    case("delay-events:by=0.8", &["sse.delayed"], "sse"),
+    // Half a second late at most: below what is reported.
+    case("delay-events:by=0.25", &[], "sse"),
+    // Half a second late on an average, and at most one: below what is reported.
+    case("batch-events:every=1", &[], "sse"),
+    case("batch-events:every=2", &["sse.delayed"], "sse"),
+    case("keep-one-event", &["sse.one-event-behind"], "sse"),
+    case("withhold-head:for=0.8", &["sse.headers-withheld"], "sse"),
+    case("change-content-type", &["sse.content-type-changed"], "sse"),
+    case("show-progress-page", &["sse.refused"], "long-polling"),
+    case("show-progress-page:agents=mozilla", &["sse.refused"], "long-polling"),
+    case("inject-text", &["sse.content-altered"], "sse"),
+    case("repeat-events", &["sse.duplicated"], "sse"),
+    case("cut-streams:after=1", &["sse.cut", "idle.closed <- sse.cut"], "long-polling"),
+    case("edit-headers:how=drop-last-event-id", &["sse.last-event-id-removed"], "sse"),
+    case("answer-requests:only=streams", &["sse.refused"], "long-polling"),
     // Long polls.
     case("give-up-on-answers:after=10", &["long_poll.answered-by-gateway"], "sse"),
     case("give-up-on-answers:after=10,with=502", &["long_poll.answered-by-gateway"], "sse"),

@@ -14,6 +14,9 @@ const START_BYTES: u64 = 1_200;
 /// Buffers smaller than the steps of a padded stream do not hold any of these back.
 const SMALL_BYTES: u64 = 8 * 1024;
 
+/// Only the beginning is held.
+const FIRST: &str = "first";
+
 /// What the streams of a run say about the amount that is held.
 enum Held {
     /// Nothing that could be judged.
@@ -42,7 +45,9 @@ pub(super) fn characterise(findings: &mut Vec<Finding>, evidence: &[Exchange<Ask
         match by_padding(padded, received(&plain.record), around) {
             Held::Unknown => *finding = finding.clone().with("held_by_size", "inconclusive"),
             Held::Beyond(bytes) => *finding = finding.clone().with("held_bytes", bytes),
-            Held::Between(threshold) => *finding = threshold.finding(),
+            Held::Between(threshold) if threshold.holds == Some(FIRST) => *finding = threshold.finding(),
+            // It stays true of the plain stream, and of every application that says as little at a time.
+            Held::Between(threshold) => findings.push(threshold.finding()),
         }
         return;
     }
@@ -70,7 +75,7 @@ impl Threshold {
             None => format!("at most {} bytes have come; {} are not enough.", self.upper, self.lower),
         };
         let then = match self.holds {
-            Some("first") => " From then on it flows.",
+            Some(FIRST) => " From then on it flows.",
             Some(_) => " Then they are passed on, and the next ones are held.",
             None => "",
         };
@@ -225,7 +230,7 @@ fn holds(arrived: &[Arrival], freed_by: u32, every_ms: u64, around: &Circumstanc
     let held = later.iter().filter(|held| **held).count();
     match () {
         () if later.len() < 2 => None,
-        () if held == 0 => Some("first"),
+        () if held == 0 => Some(FIRST),
         // One that was in time says that the others are late not for their size.
         () if held < later.len() => Some("every"),
         () => None,

@@ -18,8 +18,12 @@ fn heard(client: &str, server: &str) -> Record {
     record(&format!("{client} {OPEN}"), &server)
 }
 
+fn beat() -> Asked {
+    Asked { messages: 4, every_ms: 250, part: Part::Beat, at_once: 0, sizes: Vec::new() }
+}
+
 fn of(record: Record, around: &Circumstances) -> Vec<Finding> {
-    judge(&[Exchange { asked: Asked { messages: 4, every_ms: 250 }, record }], around)
+    judge(&[Exchange { asked: beat(), record }], around)
 }
 
 fn judged(client: &str, server: &str) -> Vec<Finding> {
@@ -228,5 +232,151 @@ fn odd_evidence_is_judged_without_a_panic() {
             of(record, &around);
         }
     }
+    let parts = [Part::Sizes, Part::Again]
+        .map(|part| sized(part, &format!("{CLIMB} altered:echo0~9@95 sent:frame23@92 gave-up@3800"), CLIMB_SERVER));
+    for ((ladder, around), (again, _)) in distorted(&parts[0].record).into_iter().zip(distorted(&parts[1].record)) {
+        let with = |at: usize, record| Exchange { asked: parts[at].asked.clone(), record };
+        judge(&[with(0, ladder.clone()), with(1, again.clone())], &around);
+        let sizeless = |part, record| Exchange { asked: Asked { messages: 24, ..Asked::sized(part, 99, Vec::new()) }, record };
+        judge(&[sizeless(Part::Sizes, ladder), sizeless(Part::Again, again)], &around);
+    }
     check(&[("nothing", judge(&[], &around()), ""), ("no 101", of(record("", "absent"), &around()), "")]);
+}
+
+/// What each end writes down of a burst of 20 and of the first rungs, and of what fails on the fifth rung's place.
+const CLIMB: &str =
+    "got:greeting0@21 sent:frame1..20@22 got:echo1..20@42 sent:frame21@50 got:echo21@70 sent:frame22@71 got:echo22@91";
+const CLIMB_SERVER: &str = "got:frame1..20@32 sent:echo1..20@32 got:frame21@60 sent:echo21@60 got:frame22@81 sent:echo22@81";
+
+fn sized(part: Part, client: &str, server: &str) -> Exchange<Asked> {
+    let (at_once, rungs) = if part == Part::Sizes { (20, vec![125, 126, 1_024, 4_096]) } else { (22, vec![126, 126, 1_024]) };
+    let sizes = [64; 20].into_iter().chain(rungs).collect();
+    Exchange { asked: Asked::sized(part, at_once, sizes), record: heard(client, server) }
+}
+
+fn climbed(ladder: (&str, &str), again: Option<(&str, &str)>, around: &Circumstances) -> Vec<Finding> {
+    let mut all = vec![Exchange { asked: beat(), record: heard(GOOD, GOOD_SERVER) }];
+    all.push(sized(Part::Sizes, ladder.0, ladder.1));
+    all.extend(again.map(|(client, server)| sized(Part::Again, client, server)));
+    judge(&all, around)
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_depends_on_size_fails_twice_at_the_same_message() {
+    let there = &format!("{CLIMB} sent:frame23@92 gave-up@3800");
+    let arrived = &format!("{CLIMB_SERVER} got:frame23@102 sent:echo23@102");
+    let ended = &format!("{CLIMB} sent:frame23@92 fin@112");
+    let all = &format!("{CLIMB} sent:frame23@92 got:echo23@112 sent:frame24@113 got:echo24@140 done@141");
+    let all_server = &format!("{arrived} got:frame24@124 sent:echo24@124 close:1000@150");
+    let of = |ladder, again| climbed(ladder, again, &around());
+    check(&[
+        ("all pass", of((all, all_server), None), ""),
+        ("all pass, and the witness is absent", of((all, "absent"), None), ""),
+        ("not climbed to its end", of((&format!("{CLIMB} done@92"), CLIMB_SERVER), None), ""),
+        ("the large one does not arrive, twice", of((there, CLIMB_SERVER), Some((there, CLIMB_SERVER))),
+         "zombie.size-limited bytes=126 lost_bytes=1024 direction=to-server transport=websocket via=direct outcome=degraded"),
+        ("its echo does not arrive, twice", of((there, arrived), Some((there, arrived))),
+         "zombie.size-limited bytes=126 lost_bytes=1024 direction=to-client"),
+        ("the connection ends with it, twice", of((ended, CLIMB_SERVER), Some((ended, CLIMB_SERVER))),
+         "zombie.size-limited bytes=126 lost_bytes=1024 direction=to-server"),
+        ("once there, once back", of((there, CLIMB_SERVER), Some((there, arrived))), "zombie.inconclusive reason=unclear"),
+        ("it passes the second time", of((there, CLIMB_SERVER), Some((&format!("{CLIMB} sent:frame23@92 got:echo23@112 done@113"), arrived))),
+         "zombie.inconclusive reason=contradicted"),
+        ("no second time", of((there, CLIMB_SERVER), None), "zombie.inconclusive reason=unclear"),
+        ("the second time did not open", of((there, CLIMB_SERVER), Some(("", "absent"))), "zombie.inconclusive"),
+        ("bytes or messages are counted, not sizes",
+         of((ended, CLIMB_SERVER), Some(("got:greeting0@21 sent:frame1..22@22 got:echo1..9@42 fin@60", "got:frame1..9@32 sent:echo1..9@32"))),
+         "zombie.closed-early after_ms=92 after_messages=22"),
+        ("they are counted, and then nothing passes",
+         of((there, CLIMB_SERVER), Some(("got:greeting0@21 sent:frame1..22@22 got:echo1..9@42 gave-up@3600", "got:frame1..9@32 sent:echo1..9@32"))),
+         "zombie.silent-to-server after_messages=22"),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_depends_on_quick_succession_fails_in_the_burst() {
+    let burst = "got:greeting0@21 sent:frame1..20@22";
+    let silent = (&*format!("{burst} got:echo1..7@42 gave-up@3600"), "got:frame1..7@32 sent:echo1..7@32");
+    let gaps = (&*format!("{burst} got:echo1..7@42 got:echo9..20@43 gave-up@3600"), "got:frame1..7@32 sent:echo1..7@32 got:frame9..20@33 sent:echo9..20@33");
+    let ended = (&*format!("{burst} got:echo1..7@42 reset@50"), "got:frame1..7@32 sent:echo1..7@32 reset@40");
+    let good = (&*format!("{CLIMB} done@92"), CLIMB_SERVER);
+    let of = |ladder, again| climbed(ladder, Some(again), &around());
+    check(&[
+        ("silent after a few, twice", of(silent, silent), "zombie.silent-to-server after_messages=7 direction=to-server"),
+        ("silent once", of(silent, good), "zombie.inconclusive reason=contradicted"),
+        ("ended, twice", of(ended, ended), "zombie.closed-early after_ms=30 after_messages=7"),
+        ("some are missing: no known pattern", of(gaps, gaps), "zombie.inconclusive reason=unclear"),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn changed_messages_are_told_by_both_ends() {
+    let burst = "got:greeting0@21 sent:frame1..20@22";
+    let sizes = |client: &str, server: &str| climbed((client, server), None, &around());
+    let back = "got:greeting0@21 sent:frame1..4@22+250 altered:echo1..2~35@42+250 got:echo3..4@542+250 got:tick1..4@280+250 done@1040";
+    check(&[
+        ("towards the client, at a beat", judged(back, GOOD_SERVER),
+         "zombie.frames-altered bytes=35 changed=2 direction=to-client transport=websocket via=direct outcome=degraded"),
+        ("towards the server, at a beat", judged(GOOD, &GOOD_SERVER.replace("got:frame1..4", "altered:frame1..4~36")),
+         "zombie.frames-altered bytes=36 changed=4 direction=to-server"),
+        ("the greeting alone", judged(&GOOD.replace("got:greeting0", "altered:greeting0~70"), GOOD_SERVER),
+         "zombie.frames-altered bytes=70 changed=1 direction=to-client"),
+        ("in a burst", sizes(&format!("{burst} got:echo1@42 altered:echo2..20~63@42 done@60"), "got:frame1..20@32 sent:echo1..20@32"),
+         "zombie.frames-altered bytes=64 changed=19 direction=to-client"),
+        ("either way", sizes(&format!("{burst} got:echo1..19@42 altered:echo20~63@42 done@60"), "got:frame1..19@32 altered:frame20~63@32 sent:echo1..20@32"),
+         "zombie.frames-altered bytes=64 changed=2 direction=both"),
+        ("nobody sent it", judged(back, "got:frame1..4@32+250 sent:echo3..4@532+250 sent:tick1..4@270+250"), "zombie.inconclusive reason=unclear"),
+        ("the record is absent", judged(back, "absent"), "zombie.inconclusive reason=witness-absent"),
+        ("the record is partial", judged(back, &format!("partial {GOOD_SERVER}")), "zombie.inconclusive reason=witness-partial"),
+        ("changed, and then ended early", judged("got:greeting0@21 sent:frame1@22 altered:echo1~35@42 fin@520", "got:frame1@32 sent:echo1@32 fin@510"),
+         "zombie.closed-early after_ms=500"),
+        ("changed, and then silent", judged(&format!("got:greeting0@21 altered:echo1~35@42 {SENT}"), &format!("got:frame1@32 sent:echo1@32 {TICKS}")),
+         "zombie.silent-to-server after_messages=1"),
+    ]);
+}
+
+/// Slow is not broken, busy is not dead, and a server that is down is not a middlebox.
+#[test]
+#[rustfmt::skip]
+fn a_large_message_that_is_slow_or_our_own_doing_is_no_limit() {
+    let silent = &format!("{CLIMB} sent:frame23@92 gave-up@3800");
+    let arrived = |at: u64| format!("{CLIMB_SERVER} got:frame23@{at} sent:echo23@{at}");
+    let of = |client: &str, server: &str, around: &Circumstances| climbed((client, server), Some((client, server)), around);
+    let unclear = "zombie.inconclusive reason=unclear";
+    check(&[
+        ("it took most of the time to the server", of(silent, &arrived(2_500), &around()), unclear),
+        ("it arrived after the client gave up", of(silent, &arrived(4_500), &around()), unclear),
+        ("it arrived and was not answered", of(silent, &format!("{CLIMB_SERVER} got:frame23@102"), &around()), unclear),
+        ("the server could not read something", of(silent, &format!("{CLIMB_SERVER} foreign@102"), &around()), unclear),
+        ("our own limit", of(&format!("{CLIMB} sent:frame23@92 fin@112"), &format!("{CLIMB_SERVER} limit@102"), &around()),
+         "zombie.inconclusive reason=own-end"),
+        ("our own shutdown", of(&format!("{CLIMB} sent:frame23@92 close:1001@112"), &format!("{CLIMB_SERVER} shutdown@102"), &around()),
+         "zombie.inconclusive reason=own-end"),
+        ("the record is absent", of(silent, "absent", &around()), "zombie.inconclusive reason=witness-absent"),
+        ("the record is partial", of(silent, &format!("partial {CLIMB_SERVER}"), &around()), "zombie.inconclusive reason=witness-partial"),
+        ("proven, and not in the record", of(silent, "empty", &around()), "zombie.inconclusive reason=witness-partial"),
+        ("the 101 was made up", of(&format!("unproven {silent}"), "empty", &around()), ""),
+    ]);
+    let kernel = |unacked, retransmits| Some(KernelNote { unacked, retransmits, rto_ms: 800, rtt_us: 10_000, last_ack_ms: 10 });
+    let sending = |kernel: Option<KernelNote>| {
+        let mut all = [Part::Sizes, Part::Again].map(|part| sized(part, silent, CLIMB_SERVER));
+        all.iter_mut().for_each(|one| one.record.kernel = kernel.clone());
+        judge(&all, &around())
+    };
+    check(&[
+        ("the kernel is still sending it", sending(kernel(9, 0)), unclear),
+        ("the kernel gets no acknowledgement", sending(kernel(1, 4)), "zombie.size-limited acknowledged=false"),
+        ("the next hop has taken it", sending(kernel(0, 0)), "zombie.size-limited acknowledged=true"),
+    ]);
+    for (reason, around) in doubts(3_800) {
+        check(&[(reason, of(silent, CLIMB_SERVER, &around), &format!("zombie.inconclusive reason={reason}"))]);
+    }
+    for stalled in stalls() {
+        check(&[("a machine stood still", of(silent, CLIMB_SERVER, &stalled), "zombie.inconclusive reason=timers-late")]);
+    }
+    let cut = Circumstances { cut_short_at_ms: Some(600), ..around() };
+    check(&[("the run was stopped", climbed((CLIMB, CLIMB_SERVER), None, &cut), "zombie.inconclusive reason=cut-short")]);
 }

@@ -91,10 +91,10 @@ fn the_padded_stream_says_how_much_is_held() {
     let until_end = plain(&at_the_end(&PLAIN));
     check(&[
         ("4 KiB again and again", of(4096, true),
-         "sse.buffered-by-size lower_bytes=3136 upper_bytes=4160 bytes=4160 holds=every transport=sse outcome=degraded"),
+         "sse.buffered-until-end | sse.buffered-by-size lower_bytes=3136 upper_bytes=4160 bytes=4160 holds=every transport=sse outcome=degraded"),
         ("the first 2 KiB", of(2048, false), "sse.buffered-by-size lower_bytes=1600 upper_bytes=2112 holds=first"),
-        ("1 KiB", of(1024, true), "sse.buffered-by-size lower_bytes=724 upper_bytes=1088"),
-        ("64 KiB", of(65_536, true), "sse.buffered-by-size lower_bytes=32832 upper_bytes=65600"),
+        ("1 KiB", of(1024, true), "sse.buffered-until-end | sse.buffered-by-size lower_bytes=724 upper_bytes=1088"),
+        ("64 KiB", of(65_536, true), "sse.buffered-until-end | sse.buffered-by-size lower_bytes=32832 upper_bytes=65600"),
         ("256 bytes, which the plain stream shows", of(256, true), "sse.buffered-by-size lower_bytes=206 upper_bytes=270"),
         ("600 bytes, of which it shows one burst", of(600, true), "sse.buffered-by-size lower_bytes=552 upper_bytes=616"),
         ("2 MiB", of(2 << 20, true), "sse.buffered-until-end held_bytes=65600 outcome=broken"),
@@ -108,7 +108,7 @@ fn the_padded_stream_says_how_much_is_held() {
                 entry.at_ms += 145;
             }
             judge(&all, &far())
-        }, "sse.buffered-by-size upper_bytes=4160"),
+        }, "sse.buffered-until-end | sse.buffered-by-size upper_bytes=4160"),
     ]);
     let blocks = padded(&|number, at| if number < 5 { padded_sent()[4] + 5 } else { at + 235 });
     let mut all = behind(4096, true);
@@ -118,7 +118,7 @@ fn the_padded_stream_says_how_much_is_held() {
     all[1].record.client.entries = rest;
     all[1].record.client.push(padded_sent()[4] + 5, Event::Piece(4096));
     all[1].record.client.push(padded_sent()[5] + 5, Event::Piece(4096));
-    check(&[("blocks of 4 KiB", judge(&all, &around()), "sse.buffered-by-size bytes=4096")]);
+    check(&[("blocks of 4 KiB", judge(&all, &around()), "sse.buffered-until-end | sse.buffered-by-size bytes=4096")]);
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn what_happens_besides_is_not_laid_at_the_door_of_the_path() {
 #[test]
 fn a_server_that_goes_while_sizes_are_tried_is_no_limit_on_sizes() {
     // With 600 ms of round trip the second conversation of the zombie probe lasts from 10.5 to 14.8 s.
-    let far = |ms: Option<u64>, stops| Scenario {
+    let far = |ms: Option<u64>, stops: bool| Scenario {
         link: slow(300, None),
         server_dies_ms: ms.filter(|_| !stops),
         server_stops_ms: ms.filter(|_| stops),

@@ -68,7 +68,14 @@ async fn run() -> (usize, Vec<String>) {
         legs: Legs::default(),
         tls: Some((identity.config, identity.sha256)),
         front_headers: Vec::new(),
-        limits: Limits { notes: 4 * AT_ONCE, entries: usize::MAX, heads: usize::MAX, ..Limits::default() },
+        // A handshake may take as long as anything else here: two for each conversation want the one thread.
+        limits: Limits {
+            head: Duration::from_secs(60),
+            notes: 4 * AT_ONCE,
+            entries: usize::MAX,
+            heads: usize::MAX,
+            ..Limits::default()
+        },
         entropy: Entropy::system(),
     });
     let bound = listen(&server, None, Some(SocketAddr::from(([127, 0, 0, 1], 0)))).await.unwrap();

@@ -140,12 +140,13 @@ impl Bench {
     }
 
     async fn until_interrupted(self, row: Row, words: &str, ends: &LabEnds, terminal: Terminal) -> Result<Outcome, String> {
+        let ended = interrupted();
         let stand = stand(row, ends.listen, onward(self.server)).await.map_err(|error| error.to_string())?;
         (terminal.say)(&format!("proxyprobe: {words} on {}", stand.address));
         if self.kit.inspects && ends.ca_out.is_none() {
             (terminal.say)("proxyprobe: clients whose TLS is decrypted need the lab's root: --ca-out FILE writes it");
         }
-        interrupted().await;
+        ended.await;
         drop(stand);
         Ok(Outcome { print: String::new(), code: exit::WORKS })
     }

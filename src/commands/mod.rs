@@ -68,19 +68,22 @@ fn explain(code: &str) -> Result<Outcome, String> {
     }
 }
 
-/// Waits until somebody wants the program to end.
+/// Waits until somebody wants the program to end. Signals are caught from this call on, not only from the first poll: who has
+/// read our address may send one at once.
 #[cfg(unix)]
-async fn interrupted() {
+fn interrupted() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+    let signals = [signal(SignalKind::interrupt()), signal(SignalKind::terminate())];
+    async move {
+        let [mut interrupt, mut terminate] = signals.map(Result::ok);
+        let one = async |signal: &mut Option<tokio::signal::unix::Signal>| match signal {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
+        };
+        tokio::select! {
+            _ = one(&mut interrupt) => {}
+            _ = one(&mut terminate) => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
     }
 }
 

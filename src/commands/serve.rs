@@ -36,6 +36,7 @@ pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Ou
         limits: Limits { connections: flags.max_connections.max(1), runs: flags.max_runs.max(1), ..Limits::default() },
         entropy: Entropy::system(),
     });
+    let ended = interrupted();
     let Listening { http, https } = listen(&server, http, https).await.map_err(|error| error.to_string())?;
     server.declare(Legs {
         http: flags.public_http.or(http.map(|address| address.port())),
@@ -51,7 +52,7 @@ pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Ou
     if let (Some(sha256), true) = (&sha256, flags.self_signed) {
         say(&format!("proxyprobe: certificate for a try-out; clients need --pin sha256:{sha256}"));
     }
-    interrupted().await;
+    ended.await;
     say("proxyprobe: shutting down");
     server.shut_down().await;
     Ok(Outcome { print: String::new(), code: exit::WORKS })

@@ -79,6 +79,13 @@ fn milliseconds(text: &str) -> Option<u64> {
     text.split(',').next()?.strip_suffix("ms")?.parse().ok()
 }
 
+/// How many frames had passed when a conversation was ended: the greeting, and each message with its answer. Conversations at a
+/// beat of 250 ms also have a tick of the server's each time.
+fn frames(after_messages: Option<u64>, after_ms: u64) -> u64 {
+    let beats = after_ms / 250;
+    after_messages.map_or(1 + 2 * (beats + 1) + beats, |messages| 1 + 2 * messages)
+}
+
 fn part(finding: &Finding, all: &[Finding]) -> Part {
     let word = |name: &str| finding.word(name).unwrap_or_default();
     let number = |name: &str| finding.number(name);
@@ -92,7 +99,11 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
     }
     // Between what lived and what did not, nearer to neither.
     let between = || number("survived_ms").unwrap_or(0).midpoint(number("lost_ms").unwrap_or(0));
+    // Silent connections that live although talking ones die: it is what passes that counts, not the time.
+    let caused_an_end =
+        || all.iter().any(|other| other.caused_by == Some(finding.code) && other.code.probe() == "idle" && other.blames());
     let caused_a_reset = || all.iter().any(|other| other.caused_by == Some(finding.code) && other.code.id == "idle.reset");
+    let mended = || word("mended_by").contains("X-Accel-Buffering");
     let by = |resets: bool| if resets { ",by=rst" } else { "" };
     let plays = |text: &str| Part::Plays(text.to_owned());
     match finding.code.id {
@@ -113,12 +124,24 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "zombie.silent-both-ways" => plays("swallow-after-101:way=both"),
         "zombie.silent-to-server" => plays("swallow-after-101:way=to-server"),
         "zombie.silent-to-client" => plays("swallow-after-101:way=to-client"),
+        "zombie.closed-early" if !caused_an_end() => Part::Plays(format!(
+            "close-after-frames:frames={}",
+            frames(number("after_messages"), number("after_ms").unwrap_or(0))
+        )),
         "zombie.closed-early" => {
             let after = number("after_ms").unwrap_or(0);
             Part::Plays(format!("close-after-101:after={after}ms{}", by(caused_a_reset())))
         }
         "zombie.foreign-bytes" => plays("write-page-after-101"),
         "zombie.greeting-lost" => plays("lose-greeting"),
+        "zombie.frames-altered" => {
+            let bytes = number("bytes").unwrap_or(125).saturating_add(2);
+            Part::Plays(format!("lose-last-byte:below={bytes},way={}", word("direction")))
+        }
+        "zombie.size-limited" => {
+            let above = number("bytes").unwrap_or(1_000).max(1);
+            Part::Plays(format!("stall-large-frames:above={above},way={}", word("direction")))
+        }
         "idle.closed" | "idle.reset" | "idle.one-side-told" => {
             let tells = match (finding.code.id, word("told"), word("server_end")) {
                 ("idle.one-side-told", "server", _) => "server",
@@ -139,6 +162,33 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
             let resets = word("end") == "reset";
             Part::Plays(format!("cap-lifetime:only={only},age={}ms{}", number("age_ms").unwrap_or(0), by(resets)))
         }
+        "sse.buffered-until-end" if mended() => plays("hold-stream:hint=obeyed"),
+        "sse.buffered-until-end" if word("content_encoding") == "gzip" => plays("compress-stream"),
+        "sse.buffered-until-end" => plays("hold-stream"),
+        "sse.buffered-by-size" => {
+            let then = match (word("holds"), number("upper_bytes")) {
+                ("first", _) => ",then=flows",
+                // An amount that is known exactly was seen in whole blocks.
+                (_, None) => ",then=keeps-the-rest",
+                _ => "",
+            };
+            Part::Plays(format!("hold-until-bytes:bytes={}{then}", number("bytes").unwrap_or(4096)))
+        }
+        "sse.trickled" => {
+            let (bytes, every) = (number("bytes").unwrap_or(1).max(1), number("every_ms").unwrap_or(100));
+            Part::Plays(format!("trickle-stream:bytes={bytes},every={every}ms"))
+        }
+        "sse.delayed" => Part::Plays(format!("delay-events:by={}ms", number("extra_delay_p50_ms").unwrap_or(800))),
+        "sse.one-event-behind" => plays("keep-one-event"),
+        "sse.headers-withheld" => Part::Plays(format!("withhold-head:for={}ms", number("head_delay_ms").unwrap_or(800))),
+        "sse.content-type-changed" => plays("change-content-type"),
+        "sse.content-altered" => plays("inject-text"),
+        "sse.duplicated" => plays("repeat-events"),
+        "sse.cut" if number("age_ms").is_none() => Part::Cannot("the report does not say when"),
+        "sse.cut" => Part::Plays(format!("cut-streams:after={}ms", number("age_ms").unwrap_or(0))),
+        "sse.last-event-id-removed" => plays("edit-headers:how=drop-last-event-id"),
+        "sse.refused" if number("status") == Some(200) => plays("show-progress-page"),
+        "sse.refused" => Part::Plays(format!("answer-requests:only=streams,status={}", number("status").unwrap_or(403))),
         "long_poll.cut" => match number("after_ms") {
             Some(after) => Part::Plays(format!("end-when-idle:only=requests,after={after}ms")),
             None => Part::Plays(format!("forget-when-idle:only=requests,after={}ms", between())),

@@ -3,7 +3,7 @@
 
 use proxyprobe::replay::replay;
 use proxyprobe::selftest::{CASES, Scenario, Trial, hear, in_parallel, trials};
-use proxyprobe_probes::finding::Finding;
+use proxyprobe_probes::finding::{Finding, Outcome};
 use proxyprobe_probes::transport::Leg;
 use std::collections::BTreeSet;
 
@@ -12,9 +12,10 @@ const PLAYED: [&str; 6] = ["upgrade", "zombie", "idle", "lifetime", "sse", "long
 /// How far a time may be from the one that was played: the round trips that it was measured with, and a millisecond of rounding.
 const NEAR_MS: u64 = 60;
 
+/// What could not be judged because of another finding is no finding to be played.
 fn played(findings: &[Finding], leg: Leg) -> Vec<&Finding> {
     let of_leg = findings.iter().filter(|finding| finding.leg == Some(leg) && PLAYED.contains(&finding.code.probe()));
-    of_leg.collect()
+    of_leg.filter(|finding| finding.outcome != Outcome::Inconclusive || finding.caused_by.is_none()).collect()
 }
 
 /// The codes, with their transports and causes.

@@ -1,7 +1,7 @@
 //! What the streams tell: from the gaps between events, as sent and as received.
 
 use super::*;
-use crate::circumstances::Doubt;
+use crate::circumstances::{Doubt, broken_off};
 use crate::exchange::{Proof, Record, ServerNotes, Witness};
 use crate::timeline::{Event, What};
 use crate::transport::Transport;
@@ -154,7 +154,12 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
             0 => format!("None of the stream's {asked} events arrived, although the server sent them."),
             _ => format!("The stream broke off after {received} of {asked} events."),
         };
-        Finding::new(CUT, summary).with("received", received).with("expected", asked)
+        let finding = Finding::new(CUT, summary).with("received", received).with("expected", asked);
+        let began = record.client.first(|e| matches!(e, Event::Response(_)));
+        match began.zip(broken_off(&record.client)) {
+            Some((began, (ended, _))) => finding.with("age_ms", ended.saturating_sub(began)),
+            None => finding,
+        }
     })
 }
 

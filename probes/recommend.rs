@@ -2,6 +2,8 @@
 //!
 //! The rules are one ordered table. The first that holds decides.
 
+mod intervals;
+
 use crate::finding::{Finding, Outcome, Verdict};
 use crate::sse;
 use crate::transport::Transport;
@@ -240,8 +242,8 @@ pub fn recommend(situation: &Situation) -> Recommendation {
         sentence: sentence(rule, situation),
         because,
         walk: walk(situation),
-        heartbeat_seconds: heartbeat(situation, rule.transport),
-        long_poll_hold_seconds: hold(situation),
+        heartbeat_seconds: intervals::heartbeat(situation, rule.transport),
+        long_poll_hold_seconds: intervals::hold(situation),
         headers: if mends_stream { vec!["X-Accel-Buffering: no", "Cache-Control: no-cache, no-transform"] } else { Vec::new() },
         scope: (rule.transport == Some(Transport::WebSocket) && situation.enterprise())
             .then_some("Only for the features that need both directions; everything else by Server-Sent Events."),
@@ -354,48 +356,6 @@ fn walk(s: &Situation) -> Vec<Step> {
         });
     }
     steps
-}
-
-/// Intervals that people use, in seconds.
-const USUAL_S: &[u64] = &[1, 2, 3, 5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 240, 300, 600];
-/// Without a limit below it, this interval is safe against the 60 s of the common load balancers and the 30 s of the strict ones.
-const DEFAULT_HEARTBEAT_S: u64 = 25;
-/// Holds beyond this gain nothing: each answer costs one request in half a minute.
-const DEFAULT_HOLD_S: u64 = 25;
-
-fn usual(at_most_ms: u64) -> u64 {
-    USUAL_S.iter().copied().rev().find(|s| s * 1000 <= at_most_ms).unwrap_or(1)
-}
-
-/// Half of the shortest limit of this transport, rounded down; the default when silences past 30 s were survived.
-fn heartbeat(s: &Situation, transport: Option<Transport>) -> Option<u64> {
-    let transport = transport?;
-    let limits = s.findings.iter().filter(|f| f.code.probe() == "idle" && f.word("transport") == Some(transport.as_str()));
-    let shortest = limits
-        .filter_map(|f| match (f.number("after_ms"), f.number("survived_ms"), f.number("lost_ms")) {
-            (Some(after), ..) => Some(after),
-            (None, Some(survived), _) if survived > 0 => Some(survived),
-            // Not even the first rung lived: half of it is a guess, a quarter leaves room.
-            (None, _, lost) => lost.map(|lost| lost / 2),
-        })
-        .min();
-    match shortest {
-        Some(limit) => Some(usual(limit / 2).min(DEFAULT_HEARTBEAT_S)),
-        None => (transport != Transport::LongPolling && s.longest_idle_ms > 30_000).then_some(DEFAULT_HEARTBEAT_S),
-    }
-}
-
-/// Four fifths of the shortest limit on held requests, rounded down.
-fn hold(s: &Situation) -> Option<u64> {
-    if !s.usable(Transport::LongPolling) {
-        return None;
-    }
-    let limits =
-        s.findings.iter().filter(|f| f.code.probe() == "long_poll").filter_map(|f| f.number("after_ms").or(f.number("lost_ms")));
-    Some(match limits.min() {
-        Some(limit) => usual(limit * 4 / 5).min(DEFAULT_HOLD_S),
-        None => usual(s.longest_idle_ms).min(DEFAULT_HOLD_S),
-    })
 }
 
 #[cfg(test)]

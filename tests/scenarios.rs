@@ -8,7 +8,7 @@
 mod situations;
 
 use proxyprobe::report::{Format, Report, read};
-use proxyprobe::selftest::{CASES, CONTROLS, Scenario, Tried, hear, in_parallel, trials};
+use proxyprobe::selftest::{CASES, CONTROLS, Scenario, Tried, hear, in_parallel, matrix, trials};
 use proxyprobe_probes::io::pipe::Link;
 use proxyprobe_probes::transport::Leg;
 use situations::situations;
@@ -38,6 +38,7 @@ fn every_middlebox_leads_to_exactly_its_findings() {
         differ.extend(compare(&name, &tried.report));
         differ.extend(judged_again(&name, &tried.report));
     }
+    differ.extend(kept_as("docs/accuracy.md", &matrix::page(&tried)));
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
@@ -49,15 +50,18 @@ fn describe(tried: &Tried) -> String {
 
 /// The kept report must be the one that is rendered.
 fn compare(name: &str, report: &Report) -> Option<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/scenarios/{name}.txt"));
-    let text = report.render(Format::Text, false);
+    kept_as(&format!("tests/scenarios/{name}.txt"), &report.render(Format::Text, false))
+}
+
+fn kept_as(name: &str, text: &str) -> Option<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var("UPDATE_EXPECT").is_ok() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, text).unwrap();
         return None;
     }
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
-    (kept != text).then(|| format!("the report differs from {}:\n{text}", file.display()))
+    (kept != text).then(|| format!("{name} differs from what was made now:\n{text}"))
 }
 
 /// A saved report, judged again without a network, is the same report.

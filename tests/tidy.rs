@@ -1,6 +1,7 @@
 //! The rules of the house that the compiler cannot see.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use proxyprobe::selftest::{CASES, CONTROLS};
 use proxyprobe_probes::ProbeId;
 use std::collections::BTreeSet;
 use std::fs;
@@ -83,9 +84,9 @@ fn the_accused_know_no_probe_no_network_and_no_report() {
         for line in source.lines().filter(|line| line.contains("use ") || line.contains("crate::")) {
             let foreign = ["crate::", "proxyprobe::"].iter().any(|path| line.contains(path));
             let other_probe = line.contains("proxyprobe_probes::")
+                // The stream, and its form in memory.
                 && !line.contains("proxyprobe_probes::io::{BoxFuture, Io}")
-                && !line.contains("proxyprobe_probes::io::Io")
-                // Their own tests run on the pipe that everything else is tested on.
+                && !line.contains("proxyprobe_probes::io::Io;")
                 && !line.contains("proxyprobe_probes::io::pipe::{Link, pipe}");
             assert!(!foreign && !other_probe, "{}: {line}", file.display());
         }
@@ -111,3 +112,34 @@ fn the_readme_names_every_probe() {
         assert!(readme.contains(&format!("`{}`", probe.id())), "{}", probe.id());
     }
 }
+
+/// Codes that no middlebox provokes, and why.
+const NOT_PLAYED: &[(&str, &str)] = &[
+    ("reach.dns-failed", "names are resolved before any middlebox is met"),
+    ("reach.proxy-unreachable", "a proxy that is not there is no middlebox"),
+    ("reach.certificate-untrusted", "the other leg tells whose certificate it is"),
+    ("reach.self-signed-server", "the server's own doing"),
+    ("upgrade.inconclusive", "a doubt, not a behaviour"),
+    ("idle.unsteady", "a limit without a rule"),
+    ("long_poll.refused", "the server cannot be reached either where all requests are refused"),
+];
+
+/// A middlebox by which a code is shown: nothing else is found, but for what follows from it.
+#[test]
+fn every_code_has_a_middlebox_that_provokes_it() {
+    let shown = |code: &str| {
+        CASES.iter().chain(CONTROLS).any(|case| {
+            let alone = case.codes.iter().all(|found| *found == code || found.ends_with(&format!(" <- {code}")));
+            let doubt = code.ends_with(".inconclusive");
+            case.codes.contains(&code) && (alone || doubt || WITH_OTHERS.contains(&code))
+                || doubt && case.codes.iter().any(|found| found.starts_with(&format!("{code} <- ")))
+        })
+    };
+    for code in codes() {
+        let excused = NOT_PLAYED.iter().any(|(not_played, _)| *not_played == code);
+        assert_ne!(shown(code), excused, "{code}");
+    }
+}
+
+/// Codes that never come alone: fewer connections than a run needs leave other questions open.
+const WITH_OTHERS: &[&str] = &["idle.ladder-limited"];

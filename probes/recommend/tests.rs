@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::finding::Code;
-use crate::{idle, sse, upgrade, zombie};
+use crate::{idle, long_poll, sse, upgrade, zombie};
 
 fn all_situations() -> Vec<Situation> {
     let verdicts = [Verdict::Works, Verdict::Degraded, Verdict::Broken, Verdict::Inconclusive, Verdict::NotTested];
@@ -99,6 +99,19 @@ fn limited(code: Code, name: &str, ms: u64) -> Situation {
         longest_idle_ms: 32_000,
         ..Situation::default()
     }
+}
+
+#[test]
+fn a_hold_stays_below_what_was_measured() {
+    let cut = |name: &str, ms: u64| {
+        let finding = Finding::new(long_poll::CUT, "").on(Transport::LongPolling).with("lost_ms", 9_000).with(name, ms);
+        let verdicts = [(Transport::LongPolling, Verdict::Degraded)].into();
+        recommend(&Situation { verdicts, findings: vec![finding], longest_idle_ms: 32_000, ..Situation::default() })
+    };
+    assert_eq!(cut("after_ms", 10_010).long_poll_hold_seconds, Some(5));
+    // Between two holds, the one that was survived.
+    assert_eq!(cut("survived_ms", 2_000).long_poll_hold_seconds, Some(2));
+    assert_eq!(cut("survived_ms", 0).long_poll_hold_seconds, Some(3));
 }
 
 #[test]

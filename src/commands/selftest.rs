@@ -20,7 +20,11 @@ pub(super) fn selftest(flags: &Selftest, terminal: Terminal) -> Result<Outcome, 
             (terminal.say)(&format!("proxyprobe: {} trials in memory", all.len()));
             let tried =
                 in_parallel(&all, |trial| trial.run(&trial.scenario()?)).into_iter().collect::<Result<Vec<_>, String>>()?;
-            return Ok(outcome(flags, &tried, matrix::table(&tried, flags.format == TableFormat::Markdown)));
+            let print = match flags.format {
+                TableFormat::Text => matrix::table(&tried, false),
+                TableFormat::Markdown => matrix::page(&tried),
+            };
+            return Ok(outcome(flags, &tried, print));
         }
     };
     let all: Vec<_> = seeds.flat_map(|seed| trials(&controls).into_iter().map(move |trial| (seed, trial))).collect();

@@ -129,19 +129,36 @@ impl Act {
     }
 }
 
+/// When a WebSocket is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Over {
+    /// So long after its 101.
+    Age(Duration),
+    /// So long without a message: pings, pongs and closes are none.
+    WithoutMessage(Duration),
+}
+
+impl Over {
+    fn after(self) -> Duration {
+        match self {
+            Over::Age(after) | Over::WithoutMessage(after) => after,
+        }
+    }
+}
+
 /// Carries a WebSocket frame by frame, as `act` decides; anything that becomes no WebSocket passes untouched.
 ///
-/// When so much time has passed since the 101, it gives both streams back, between two frames.
+/// When it is over, it gives both streams back, between two frames.
 pub(super) async fn carry(
     client: Io,
     onward: Onward,
-    lasts: Option<Duration>,
+    over: Option<Over>,
     mut act: impl FnMut(Way, Frame) -> Act,
 ) -> Option<(Io, Io)> {
     let Asked { mut client, server, mut answer, .. } = head::switched(client, onward).await?;
     let behind = std::mem::take(&mut answer.rest);
     answer.write(&mut client).await.ok()?;
-    let due = lasts.map(|lasts| Instant::now() + lasts);
+    let mut due = over.map(|over| Instant::now() + over.after());
     let ((from_client, mut to_client), (from_server, mut to_server)) = (split(client), split(server));
     let mut up = Reader { from: from_client, bytes: Vec::new() };
     let mut down = Reader { from: from_server, bytes: behind };
@@ -153,7 +170,11 @@ pub(super) async fn carry(
             () = relay::at(due) => return Some((up.from.unsplit(to_client), down.from.unsplit(to_server))),
         };
         // An end on one side is an end on the other.
-        let act = act(way, frame?);
+        let frame = frame?;
+        if let Some(Over::WithoutMessage(after)) = over.filter(|_| frame.is_data()) {
+            due = Some(Instant::now() + after);
+        }
+        let act = act(way, frame);
         let (on, back) = match way {
             Way::ToServer => (&mut to_server, &mut to_client),
             Way::ToClient => (&mut to_client, &mut to_server),

@@ -1,6 +1,6 @@
 //! Sends a Close frame that neither end sent to both of them, and closes (seen of mitmproxy, with code 1000).
 
-use super::frames::{Act, Frame, Way, carry, opcode};
+use super::frames::{Act, Frame, Over, Way, carry, opcode};
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Middlebox for InventClose {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let Self { after, code } = *self;
         Box::pin(async move {
-            let Some(ends) = carry(client, onward, Some(after), |_, frame| Act::pass(&frame)).await else { return };
+            let Some(ends) = carry(client, onward, Some(Over::Age(after)), |_, frame| Act::pass(&frame)).await else { return };
             for (mut io, way) in [(ends.0, Way::ToClient), (ends.1, Way::ToServer)] {
                 let close = Frame::control(opcode::CLOSE, &code.to_be_bytes(), way);
                 let _ = io.write_all(&close.bytes()).await;

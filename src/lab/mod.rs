@@ -144,6 +144,7 @@ middleboxes! {
     end_when_idle,
     forget_when_idle,
     cap_lifetime,
+    ignore_pings,
     limit_connections,
     // Streams.
     hold_stream,
@@ -163,6 +164,7 @@ middleboxes! {
     give_up_on_answers,
     cache_answers,
     keep_aborted_requests,
+    retry_requests,
     // Paths that must not be blamed.
     link,
     lose_server,

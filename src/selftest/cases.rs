@@ -169,10 +169,13 @@ pub const CASES: &[Case] = &[
     case("cap-lifetime:age=8", &["lifetime.capped", "idle.closed <- lifetime.capped", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8,by=rst", &["lifetime.capped", "idle.reset <- lifetime.capped", "long_poll.cut"], "sse"),
     on(CLEARTEXT, case("limit-connections:at-once=12", &["idle.ladder-limited", "sse.inconclusive"], "websocket")),
+    case("cap-lifetime:age=8,only=streams", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
     case("end-when-idle:after=5,only=websockets", &["idle.closed"], "sse"),
     case("end-when-idle:after=5,only=streams,tells=resets-client", &["idle.reset"], "sse"),
     case("end-when-idle:after=5,only=websockets,tells=client", &["idle.one-side-told"], "sse"),
     case("forget-when-idle:after=5,only=streams", &["idle.dropped-silently"], "sse"),
+    // A heartbeat of messages counts, and silence is silence.
+    case("ignore-pings:after=5", &["idle.closed"], "sse"),
     // Streams.
     case("hold-stream", &["sse.buffered-until-end"], "long-polling"),
     case("hold-stream:hint=obeyed", &["sse.buffered-until-end"], "sse"),
@@ -221,8 +224,25 @@ pub const CASES: &[Case] = &[
     case("give-up-on-answers:after=10,with=503", &["long_poll.answered-by-gateway"], "sse"),
     case("give-up-on-answers:after=10,with=nothing", &["long_poll.cut"], "sse"),
     case("cache-answers:path=poll", &["long_poll.cached"], "sse"),
+    // The second request is held as long as the first, so that its answer comes too late.
+    case("retry-requests:after=5", &["long_poll.cut"], "sse"),
     case("keep-aborted-requests", &["long_poll.abort-not-propagated"], "sse"),
-    // Two in a row.
+    // Two in a row: what both do is found, causes before consequences.
+    case("strip-upgrade + end-when-idle:after=5", &["upgrade.header-stripped", "idle.closed", "long_poll.cut"], "sse"),
+    case("swallow-after-101 + hold-stream", &["zombie.silent-both-ways", "sse.buffered-until-end"], "long-polling"),
+    case(
+        "hold-stream + forget-when-idle:after=5",
+        &["sse.buffered-until-end", "idle.dropped-silently", "long_poll.cut"],
+        "long-polling",
+    ),
+    case("proxy + end-when-idle:after=5,only=streams", &["idle.closed"], "sse"),
+    case("link:latency=0.15 + strip-upgrade", &["upgrade.header-stripped"], "sse"),
+    case("edit-headers:how=add + delay-events:by=0.8", &["sse.delayed"], "sse"),
+    case(
+        "close-after-101:after=0.2 + give-up-on-answers:after=10",
+        &["zombie.closed-early", "idle.closed <- zombie.closed-early", "long_poll.answered-by-gateway"],
+        "sse",
+    ),
     on(TLS, case("inspect-tls + forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse")),
 ];
 
@@ -237,6 +257,8 @@ pub const CONTROLS: &[Case] = &[
     control("proxy:version=1.0"),
     control("edit-headers:how=add"),
     on(TLS, control("inspect-tls")),
+    // A content delivery network of the operator's own in front.
+    on(TLS, control("inspect-tls + edit-headers:how=add")),
     control("link:latency=0.3"),
     Case {
         control: true,

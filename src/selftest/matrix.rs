@@ -4,6 +4,28 @@ use super::{Tried, Weather};
 use proxyprobe_probes::transport::Leg;
 use std::fmt::Write;
 
+/// What stands before the table in docs/accuracy.md.
+const INTRODUCTION: &str = "\
+# How often the verdicts are right
+
+Each row puts middleboxes of the [lab](lab.md) between client and server, and names all findings that the judge must draw
+on the leg that decides, exactly these, and the transport that it must recommend. `proxyprobe selftest` runs the table
+again with the binary at hand: over pipes in memory, under a clock that does not wait for silence to pass.
+
+Where cleartext decides, the middleboxes see cleartext alone, as those do that cannot look into TLS. Where TLS decides,
+they stand on both legs, and those that must see requests decrypt them with a root that the client trusts. Controls are
+paths on which nothing may be found fault with.
+
+What memory cannot play is tested elsewhere: the same rows over sockets, a starved client, real loss in a kernel, and
+real products (`tests/sockets.rs`, `tests/loopback`, `tests/field`).
+
+";
+
+/// docs/accuracy.md.
+pub fn page(tried: &[Tried]) -> String {
+    format!("{INTRODUCTION}{}", table(tried, true))
+}
+
 /// The whole table: a line a trial, and what it comes to.
 pub fn table(tried: &[Tried], markdown: bool) -> String {
     let mut text = String::new();

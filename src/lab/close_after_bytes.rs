@@ -11,9 +11,12 @@ pub(super) const ENTRY: Entry = Entry {
     does: "ends WebSockets after so many bytes, those of both ways together",
     seen: "content inspection with a quota; none is known by name",
     layer: Layer::Http,
-    parameters: &[
-        Parameter { name: "bytes", kind: Kind::Number(1, 1 << 40), default: "8000", means: "how many pass, of those behind the 101" },
-    ],
+    parameters: &[Parameter {
+        name: "bytes",
+        kind: Kind::Number(1, 1 << 40),
+        default: "8000",
+        means: "how many pass, of those behind the 101",
+    }],
     build: |spec, _| Arc::new(CloseAfterBytes { bytes: usize::try_from(spec.number("bytes")).unwrap_or(usize::MAX) }),
 };
 

@@ -20,15 +20,19 @@ const METHOD: usize = 32;
 pub(super) async fn asks_a_proxy(mut client: Io) -> Option<(Io, bool)> {
     let mut read: Vec<u8> = Vec::new();
     let asks = loop {
-        if read.first().is_some_and(|byte| !byte.is_ascii_uppercase()) || read.len() > METHOD {
+        if read.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
             break false;
         }
         if read.starts_with(b"CONNECT ") {
             break true;
         }
         // After the method: `/` for a server, the `h` of `http` for a proxy.
-        if let Some(target) = read.iter().position(|byte| *byte == b' ').and_then(|at| read.get(at + 1)) {
+        let method = read.iter().take(METHOD).position(|byte| *byte == b' ');
+        if let Some(target) = method.and_then(|at| read.get(at + 1)) {
             break *target != b'/' && *target != b'*';
+        }
+        if read.len() > METHOD {
+            break false;
         }
         if !matches!(client.read_buf(&mut read).await, Ok(size) if size > 0) {
             return None;

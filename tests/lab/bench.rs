@@ -52,6 +52,8 @@ pub(crate) fn kit(server: Option<CertificateDer<'static>>) -> Kit {
         stranger: root("nobody's root"),
         upstream: trusting(server),
         behind: Some("origin.test".to_owned()),
+        inspects: true,
+        speaks: None,
         names: vec!["origin.test".to_owned(), "192.0.2.1".to_owned()],
     }
 }

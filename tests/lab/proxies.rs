@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::bytes::{GET, PAGE, SWITCHED, UPGRADE, every_byte};
-use crate::passing::{a_flood_passes, frames_pass};
+use crate::passing::{a_flood_passes, frames_pass, requests_pass, websockets_pass};
 use crate::peer::{End, Peer};
 use tokio::time::Instant;
 
@@ -92,7 +92,14 @@ pub(crate) async fn proxy() {
         }
         forwards(&boxes).await;
     }
-    let mut bench = Bench::new("proxy");
+    // Who does not speak as to a proxy is relayed, if it is to be.
+    let relays = "proxy:others=relayed";
+    requests_pass(relays).await;
+    websockets_pass(relays).await;
+    forwards(relays).await;
+    let (client, server) = tunnels(&mut Bench::new(relays), "origin.test:443", ESTABLISHED).await;
+    frames_pass(client, server).await;
+    let mut bench = Bench::new("proxy:others=refused");
     // What a client sends without waiting for the answer belongs into the tunnel (RFC 9110 section 9.3.6).
     let (mut client, mut server) = bench.asks(format!("{CONNECT}early")).await;
     client.gets(ESTABLISHED).await;

@@ -57,9 +57,9 @@ pub(crate) async fn answer_requests() {
         client.hears_nothing(60).await;
         bench.nobody_arrived();
     }
-    for which in ["all", "websockets", "streams"] {
-        let boxes = format!("answer-requests:which={which}");
-        for (kind, request) in [("all", GET), ("websockets", UPGRADE), ("streams", EVENTS)] {
+    for which in ["all", "websockets", "streams", "requests"] {
+        let boxes = format!("answer-requests:only={which}");
+        for (kind, request) in [("requests", GET), ("websockets", UPGRADE), ("streams", EVENTS)] {
             if which == "all" || which == kind {
                 let mut bench = Bench::new(&boxes);
                 let mut client = bench.connects();
@@ -68,13 +68,13 @@ pub(crate) async fn answer_requests() {
                 bench.nobody_arrived();
             }
         }
-        if which != "all" {
+        if !["all", "requests"].contains(&which) {
             requests_pass(&boxes).await;
         }
-        if which == "websockets" {
+        if ["websockets", "requests"].contains(&which) {
             streams_pass(&boxes).await;
         }
-        if which == "streams" {
+        if ["streams", "requests"].contains(&which) {
             websockets_pass(&boxes).await;
         }
     }

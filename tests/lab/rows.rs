@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 /// Everybody who reads requests, set so that plain ones do not concern it.
 fn readers() -> Vec<String> {
     let readers = ALL.iter().filter(|entry| entry.layer == Layer::Http).map(|entry| match entry.name {
-        "answer-requests" => "answer-requests:which=websockets".to_owned(),
+        "answer-requests" => "answer-requests:only=websockets".to_owned(),
         "edit-headers" => "edit-headers:how=drop-last-event-id".to_owned(),
         name => name.to_owned(),
     });

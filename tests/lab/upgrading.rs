@@ -28,7 +28,7 @@ async fn refusals_pass(boxes: &str) {
 }
 
 pub(crate) async fn strip_upgrade() {
-    for (unless, passes) in [("never", ""), ("WebSocket", "WebSocket"), ("websocket", "websocket")] {
+    for (unless, passes) in [("never", ""), ("mixed-case", "WebSocket"), ("lower-case", "websocket")] {
         let boxes = format!("strip-upgrade:unless={unless}");
         for token in ["websocket", "WebSocket", "WEBSOCKET"] {
             let asked = UPGRADE.replace("Upgrade: websocket", &format!("Upgrade: {token}"));

@@ -49,19 +49,23 @@ impl Middlebox for CacheAnswers {
                 return;
             }
             let kept = || cache.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let mut answer = Vec::new();
-            while answer.is_empty() {
+            let mut own = Vec::new();
+            let answer = loop {
                 if let Some(kept) = kept() {
-                    answer = kept;
-                } else if let Ok(Ok(0) | Err(_)) = timeout(LOOK, server.read_buf(&mut answer)).await {
-                    return;
+                    break kept;
                 }
-            }
-            let _ = timeout(BODY, async {
-                while answer.len() < LIMIT && matches!(server.read_buf(&mut answer).await, Ok(size) if size > 0) {}
-            })
-            .await;
-            cache.kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(answer.clone());
+                match timeout(LOOK, server.read_buf(&mut own)).await {
+                    Err(_) => {}
+                    Ok(Ok(size)) if size > 0 => {
+                        let _ = timeout(BODY, async {
+                            while own.len() < LIMIT && matches!(server.read_buf(&mut own).await, Ok(size) if size > 0) {}
+                        })
+                        .await;
+                        break cache.kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(own).clone();
+                    }
+                    Ok(_) => return,
+                }
+            };
             let _ = client.write_all(&answer).await;
             let _ = client.shutdown().await;
         })

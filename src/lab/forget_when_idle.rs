@@ -38,28 +38,23 @@ impl Middlebox for ForgetWhenIdle {
             let Ok(server) = onward.open().await else { return };
             let mut left = None;
             until(client, server, Some(Limit::Idle(after, Counts::Both)), |both| left = Some(both)).await;
-            let Some((mut client, mut server)) = left else { return };
-            let (mut up, mut down) = ([0; 1024], [0; 1024]);
-            loop {
-                // FINs vanish as well: the connection is not known here any more.
-                tokio::select! {
-                    biased;
-                    Ok(size) = client.read(&mut up) => if resets && size > 0 {
-                        client.abort();
-                        break;
-                    } else if size == 0 {
-                        break;
-                    },
-                    Ok(size) = server.read(&mut down) => if resets && size > 0 {
-                        server.abort();
-                        break;
-                    } else if size == 0 {
-                        break;
-                    },
-                    else => break,
-                }
-            }
-            std::future::pending::<()>().await;
+            let Some((client, server)) = left else { return };
+            tokio::join!(unknown(client, resets), unknown(server, resets));
         })
     }
+}
+
+/// Longer than any run: whoever was told nothing is left with an open connection.
+const LEFT_OPEN: Duration = Duration::from_secs(3_600);
+
+/// What either side sends on a connection that is not known any more vanishes, and FINs with it; or its words are answered by a RST.
+async fn unknown(mut side: Io, resets: bool) {
+    let mut bytes = [0; 1024];
+    while matches!(side.read(&mut bytes).await, Ok(size) if size > 0) {
+        if resets {
+            side.abort();
+            return;
+        }
+    }
+    tokio::time::sleep(LEFT_OPEN).await;
 }

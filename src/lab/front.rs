@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What a client asked a proxy for.
 pub(super) enum Wish {
-    /// A tunnel to a place (RFC 9110 section 9.3.6).
-    Tunnel(String),
+    /// A tunnel to a place (RFC 9110 section 9.3.6), and what the client has already sent into it.
+    Tunnel(String, Vec<u8>),
     /// A request in absolute-form (RFC 9112 section 3.2.2), now in the form that a server is asked in, and its place.
     Request(String, Head),
 }
@@ -20,15 +20,19 @@ const METHOD: usize = 32;
 pub(super) async fn asks_a_proxy(mut client: Io) -> Option<(Io, bool)> {
     let mut read: Vec<u8> = Vec::new();
     let asks = loop {
-        if read.first().is_some_and(|byte| !byte.is_ascii_uppercase()) || read.len() > METHOD {
+        if read.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
             break false;
         }
         if read.starts_with(b"CONNECT ") {
             break true;
         }
         // After the method: `/` for a server, the `h` of `http` for a proxy.
-        if let Some(target) = read.iter().position(|byte| *byte == b' ').and_then(|at| read.get(at + 1)) {
+        let method = read.iter().take(METHOD).position(|byte| *byte == b' ');
+        if let Some(target) = method.and_then(|at| read.get(at + 1)) {
             break *target != b'/' && *target != b'*';
+        }
+        if read.len() > METHOD {
+            break false;
         }
         if !matches!(client.read_buf(&mut read).await, Ok(size) if size > 0) {
             return None;
@@ -42,7 +46,7 @@ pub(super) async fn wish(client: &mut Io) -> Option<Wish> {
     let mut head = Head::read(client).await?;
     let target = head.path().to_owned();
     if head.first.starts_with("CONNECT ") {
-        return Some(Wish::Tunnel(target));
+        return Some(Wish::Tunnel(target, head.rest));
     }
     let Some((authority, path)) = target.strip_prefix("http://").map(|rest| match rest.find('/') {
         Some(at) => rest.split_at(at),
@@ -69,19 +73,26 @@ pub(super) async fn wish(client: &mut Io) -> Option<Wish> {
 /// Goes where the client wants to go: a tunnel is announced with the given status line.
 pub(super) async fn grant(mut client: Io, onward: Onward, wish: Wish, announcement: &str) {
     let place = match &wish {
-        Wish::Tunnel(place) | Wish::Request(place, _) => place,
+        Wish::Tunnel(place, _) | Wish::Request(place, _) => place,
     };
     let Ok(mut server) = onward.to(place).open().await else {
         refuse(&mut client, "503 Service Unavailable", "", "the server cannot be reached\n").await;
         return;
     };
     let begun = match &wish {
-        Wish::Tunnel(_) => client.write_all(format!("{announcement}\r\n\r\n").as_bytes()).await.and(client.flush().await),
+        Wish::Tunnel(_, early) => open_tunnel(&mut client, &mut server, announcement, early).await,
         Wish::Request(_, head) => head.write(&mut server).await,
     };
     if begun.is_ok() {
         relay::pass(client, server).await;
     }
+}
+
+async fn open_tunnel(client: &mut Io, server: &mut Io, announcement: &str, early: &[u8]) -> std::io::Result<()> {
+    client.write_all(format!("{announcement}\r\n\r\n").as_bytes()).await?;
+    client.flush().await?;
+    server.write_all(early).await?;
+    server.flush().await
 }
 
 /// Answers for itself, and waits until the client has left.

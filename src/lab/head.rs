@@ -126,7 +126,8 @@ impl Head {
     fn take(bytes: &mut Vec<u8>) -> Option<Head> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         let rest = bytes.split_off(end);
-        let text = String::from_utf8_lossy(&std::mem::replace(bytes, rest)).into_owned();
+        // A character for each byte, so that what is no ASCII is passed on as it came (RFC 9110 section 5.5).
+        let text: String = std::mem::replace(bytes, rest).into_iter().map(char::from).collect();
         let mut lines = text.trim_end().split("\r\n");
         let first = lines.next()?.to_owned();
         let field = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
@@ -140,7 +141,8 @@ impl Head {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         text.push_str("\r\n");
-        io.write_all(text.as_bytes()).await?;
+        let octets: Vec<u8> = text.chars().map(|letter| u8::try_from(letter).unwrap_or(b'?')).collect();
+        io.write_all(&octets).await?;
         io.write_all(&self.rest).await?;
         io.flush().await
     }

@@ -31,7 +31,7 @@ impl Middlebox for ProxyFakesTunnels {
         Box::pin(async move {
             let announcement = "HTTP/1.1 200 Connection established";
             match wish(&mut client).await {
-                Some(Wish::Tunnel(_)) => {
+                Some(Wish::Tunnel(..)) => {
                     let page = if then == "page" { "<html><p>This service is not available.</p></html>" } else { "" };
                     let text = format!("{announcement}\r\n\r\n{page}");
                     if client.write_all(text.as_bytes()).await.is_ok() && client.flush().await.is_ok() && then != "end" {

@@ -34,7 +34,7 @@ impl Middlebox for ProxyRefusesTunnels {
         let (status, port) = (self.status, format!(":{}", self.grants));
         Box::pin(async move {
             match wish(&mut client).await {
-                Some(Wish::Tunnel(place)) if !place.ends_with(&port) => {
+                Some(Wish::Tunnel(place, _)) if !place.ends_with(&port) => {
                     refuse(&mut client, &format!("{status} {}", reason(status)), "", "no tunnels\n").await;
                 }
                 Some(wish) => grant(client, onward, wish, "HTTP/1.1 200 Connection established").await,

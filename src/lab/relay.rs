@@ -3,7 +3,8 @@
 use super::{Middlebox, Onward};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::io::{Cursor, ErrorKind, Result};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf, split};
@@ -73,47 +74,49 @@ impl Limit {
 }
 
 /// Passes everything on, either way, and calls `over` with both streams, the client's first, when the limit is reached.
+///
+/// Neither way waits for the other, and the limit waits for nobody: a side that reads nothing stops no more than its own bytes.
 pub async fn until(client: Io, server: Io, limit: Option<Limit>, over: impl FnOnce((Io, Io))) {
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = split(server);
-    let (mut up, mut down) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
-    let (mut client_done, mut server_done) = (false, false);
-    let mut due = limit.map(|limit| Instant::now() + limit.after());
-    while !(client_done && server_done) {
-        let side = tokio::select! {
-            biased;
-            read = from_client.read(&mut up), if !client_done => {
-                match forward(read, &up, &mut to_server).await {
-                    None => {}
-                    Some(Ended::Fin) => client_done = true,
-                    Some(Ended::Reset) => {
-                        from_server.unsplit(to_server).abort();
-                        from_client.unsplit(to_client).abort();
-                        return;
-                    }
-                }
-                Counts::Client
-            }
-            read = from_server.read(&mut down), if !server_done => {
-                match forward(read, &down, &mut to_client).await {
-                    None => {}
-                    Some(Ended::Fin) => server_done = true,
-                    Some(Ended::Reset) => {
-                        from_client.unsplit(to_client).abort();
-                        from_server.unsplit(to_server).abort();
-                        return;
-                    }
-                }
-                Counts::Server
-            }
-            () = at(due) => {
-                over((from_client.unsplit(to_client), from_server.unsplit(to_server)));
+    let due = Mutex::new(limit.map(|limit| Instant::now() + limit.after()));
+    let heard = |side| {
+        if let Some(limit) = limit.filter(|limit| limit.renewed_by(side)) {
+            *due.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + limit.after());
+        }
+    };
+    let limited = async {
+        loop {
+            let moment = *due.lock().unwrap_or_else(PoisonError::into_inner);
+            at(moment).await;
+            if moment == *due.lock().unwrap_or_else(PoisonError::into_inner) {
                 return;
             }
-        };
-        if let Some(limit) = limit.filter(|limit| limit.renewed_by(side)) {
-            due = Some(Instant::now() + limit.after());
         }
+    };
+    let passed = async {
+        let up = forward(&mut from_client, &mut to_server, || heard(Counts::Client));
+        let down = forward(&mut from_server, &mut to_client, || heard(Counts::Server));
+        let (mut up, mut down) = (pin!(up), pin!(down));
+        tokio::select! {
+            biased;
+            ended = &mut up => if ended == Ended::Fin { down.await } else { ended },
+            ended = &mut down => if ended == Ended::Fin { up.await } else { ended },
+        }
+    };
+    let ended = tokio::select! {
+        biased;
+        ended = passed => Some(ended),
+        () = limited => None,
+    };
+    let (client, server) = (from_client.unsplit(to_client), from_server.unsplit(to_server));
+    match ended {
+        None => over((client, server)),
+        Some(Ended::Reset) => {
+            client.abort();
+            server.abort();
+        }
+        Some(Ended::Fin) => {}
     }
 }
 
@@ -125,26 +128,26 @@ pub async fn at(moment: Option<Instant>) {
     }
 }
 
-async fn forward(read: Result<usize>, bytes: &[u8], to: &mut WriteHalf<Io>) -> Option<Ended> {
-    match read {
-        Ok(0) => {
+/// Passes on one way until it ends, and says each time when something was heard.
+async fn forward(from: &mut ReadHalf<Io>, to: &mut WriteHalf<Io>, heard: impl Fn()) -> Ended {
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut bytes).await;
+        heard();
+        let size = match read {
+            // TLS that ends without its farewell: a FIN below it.
+            Err(why) if why.kind() == ErrorKind::UnexpectedEof => 0,
+            Err(_) => return Ended::Reset,
+            Ok(size) => size,
+        };
+        if size == 0 {
             let _ = to.shutdown().await;
-            Some(Ended::Fin)
+            return Ended::Fin;
         }
-        Ok(size) => {
-            let sent = to.write_all(bytes.get(..size).unwrap_or_default()).await;
-            let sent = match sent {
-                Ok(()) => to.flush().await,
-                failed => failed,
-            };
-            sent.is_err().then_some(Ended::Reset)
+        let sent = to.write_all(bytes.get(..size).unwrap_or_default()).await;
+        if sent.is_err() || to.flush().await.is_err() {
+            return Ended::Reset;
         }
-        // TLS that ends without its farewell: a FIN below it.
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            let _ = to.shutdown().await;
-            Some(Ended::Fin)
-        }
-        Err(_) => Some(Ended::Reset),
     }
 }
 

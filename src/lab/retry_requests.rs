@@ -14,7 +14,12 @@ pub(super) const ENTRY: Entry = Entry {
     does: "asks the server once more when a request without a body is not answered in time, and passes the second answer on",
     seen: "nginx with proxy_next_upstream, and other balancers that retry what is idempotent",
     layer: Layer::Http,
-    parameters: &[Parameter { name: "after", kind: Kind::Seconds, default: "5", means: "how long it waits for the first answer" }],
+    parameters: &[Parameter {
+        name: "after",
+        kind: Kind::Seconds,
+        default: "5",
+        means: "how long it waits for the first answer",
+    }],
     build: |spec, _| Arc::new(RetryRequests { after: spec.seconds("after") }),
 };
 

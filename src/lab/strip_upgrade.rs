@@ -48,10 +48,11 @@ impl Middlebox for StripUpgrade {
     }
 }
 
-/// Takes the upgrade away, and leaves the other headers of the handshake.
+/// Takes the upgrade away, and leaves the other headers of the handshake. What is left is a plain request, and the only one on its
+/// connection.
 pub(super) fn strip(request: &mut Head) {
     if request.wants_websocket() {
         request.remove("upgrade");
-        request.set("Connection", "keep-alive");
+        request.set("Connection", "close");
     }
 }

@@ -40,11 +40,15 @@ fn codes_are_unique_and_belong_to_their_probe() {
     }
 }
 
+/// What every page of a finding has.
+const HEADINGS: [&str; 6] =
+    ["What it means", "How we know", "What else it could be", "Seen of", "For developers", "For the network team"];
+
 #[test]
 fn every_page_says_what_it_must() {
     for code in ProbeId::ALL.iter().flat_map(|probe| probe.codes()) {
         assert!(code.page.starts_with(&format!("# {}\n", code.id)), "{}", code.id);
-        for heading in ["What it means", "How we know", "What else it could be", "For developers", "For the network team"] {
+        for heading in HEADINGS {
             assert!(code.section(heading).len() > 20, "{}: {heading}", code.id);
         }
         // These are pasted into reports: one paragraph each, without markup.

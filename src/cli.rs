@@ -242,9 +242,9 @@ pub struct LabEnds {
 /// `--as`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LabRole {
-    /// Unseen, on the way to one server; TLS passes as it is.
+    /// Unseen, on the way to one server; requests inside TLS are not looked at.
     Relay,
-    /// As an explicit HTTP proxy; TLS passes as it is.
+    /// As an explicit HTTP proxy; requests inside TLS are not looked at.
     Proxy,
     /// As either, and decrypting TLS with the lab's own root.
     TlsProxy,

@@ -3,7 +3,7 @@
 use super::{Outcome, Terminal, interrupted};
 use crate::cli::{LabEnds, LabReplay, LabRole, LabRun};
 use crate::exit;
-use crate::lab::{ALL, Kind, Kit, Layer, ONLY, Root, Row, Speaks, Spec};
+use crate::lab::{ALL, Kind, Kit, Layer, ONLY, Parameter, Root, Row, Speaks, Spec};
 use crate::net::tls::{TrustOptions, client_config, provider, read_certificates};
 use crate::stand::{onward, split, stand};
 use proxyprobe_probes::transport::Leg;
@@ -29,20 +29,25 @@ pub(super) fn list(verbose: bool) -> Outcome {
             entry.seen,
             layer(entry.layer)
         );
-        for parameter in entry.parameters.iter() {
-            let kind = match parameter.kind {
-                Kind::Seconds => "seconds".to_owned(),
-                Kind::Number(least, most) => format!("{least} to {most}"),
-                Kind::Choice(words) => words.join(" | "),
-            };
-            let _ = writeln!(text, "  {} ({kind}; {}): {}", parameter.name, parameter.default, parameter.means);
-        }
+        entry.parameters.iter().for_each(|one| parameter(&mut text, one));
         text.push('\n');
     }
     if verbose {
-        let _ = writeln!(text, "All but those that speak TLS or are proxies also have\n  {}: {}", ONLY.name, ONLY.means);
+        let _ = writeln!(text, "All but those for TLS and the proxies also have");
+        parameter(&mut text, &ONLY);
     }
     Outcome { print: text, code: exit::WORKS }
+}
+
+fn parameter(text: &mut String, parameter: &Parameter) {
+    let Parameter { name, default, means, kind } = parameter;
+    let kind = match kind {
+        Kind::Seconds => "seconds".to_owned(),
+        Kind::Number(least, most) => format!("{least} to {most}"),
+        Kind::Choice(words) => words.join(" | "),
+        Kind::Word => "a word".to_owned(),
+    };
+    let _ = writeln!(text, "  {name} ({kind}; {default}): {means}");
 }
 
 fn layer(layer: Layer) -> &'static str {
@@ -59,7 +64,7 @@ pub(super) async fn run(flags: LabRun, terminal: Terminal) -> Result<Outcome, St
     let own_proxy = Row::is_explicit_proxy(&specs);
     let front = match flags.role {
         LabRole::Relay if own_proxy => return Err("this middlebox is a proxy: run it --as proxy".to_owned()),
-        LabRole::Relay if flags.ends.upstream.is_none() => {
+        LabRole::Relay if flags.ends.upstream.is_none() && specs.iter().any(|spec| !spec.takes_nobody()) => {
             return Err("a relay needs --upstream HOST:PORT: where do bytes go?".to_owned());
         }
         LabRole::Relay => None,
@@ -71,10 +76,11 @@ pub(super) async fn run(flags: LabRun, terminal: Terminal) -> Result<Outcome, St
     if let Some(front) = front {
         specs.insert(0, front.parse()?);
     }
-    let bench = Bench::new(&flags.ends, flags.role == LabRole::TlsProxy)?;
+    let mut bench = Bench::new(&flags.ends, flags.role == LabRole::TlsProxy)?;
+    bench.decrypts |= specs.iter().any(|spec| spec.entry.name == "inspect-tls");
     let row = Row::new(&specs, &bench.kit)?;
     if let Some(spec) = blind {
-        (terminal.say)(&format!("proxyprobe: {} sees no requests inside TLS; --as tls-proxy decrypts them", spec.entry.name));
+        (terminal.say)(&format!("proxyprobe: {spec} leaves TLS alone; --as tls-proxy decrypts it"));
     }
     bench.until_interrupted(row, &names(&specs), &flags.ends, terminal).await
 }
@@ -106,6 +112,8 @@ fn names(specs: &[Spec]) -> String {
 struct Bench {
     kit: Kit,
     server: Option<(String, u16)>,
+    /// Whether clients meet certificates of the lab's own.
+    decrypts: bool,
 }
 
 impl Bench {
@@ -114,7 +122,7 @@ impl Bench {
             Some(upstream) => read_upstream(upstream).map(|(server, speaks)| (Some(server), speaks))?,
             None => (None, None),
         };
-        let roots = match &ends.ca_file {
+        let mut roots = match &ends.ca_file {
             Some(file) => {
                 let pem = super::values::read_file(file)?;
                 read_certificates(&pem).map_err(|error| format!("{}: {error}", file.display()))?
@@ -124,8 +132,11 @@ impl Bench {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         names.push(ends.listen.ip().to_string());
         names.dedup();
+        let root = Arc::new(Root::new(ROOT_NAME, provider())?);
+        // One that decrypts may stand behind another.
+        roots.push(root.certificate());
         let kit = Kit {
-            root: Arc::new(Root::new(ROOT_NAME, provider())?),
+            root,
             stranger: Arc::new(Root::new("nobody's root", provider())?),
             upstream: client_config(TrustOptions { pin: None, roots, system: true })?,
             behind: server.as_ref().map(|(host, _)| host.clone()),
@@ -136,14 +147,18 @@ impl Bench {
         if let Some(file) = &ends.ca_out {
             std::fs::write(file, kit.root.pem()).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
         }
-        Ok(Self { kit, server })
+        Ok(Self { decrypts: kit.inspects, kit, server })
     }
 
     async fn until_interrupted(self, row: Row, words: &str, ends: &LabEnds, terminal: Terminal) -> Result<Outcome, String> {
         let ended = interrupted();
         let stand = stand(row, ends.listen, onward(self.server)).await.map_err(|error| error.to_string())?;
         (terminal.say)(&format!("proxyprobe: {words} on {}", stand.address));
-        if self.kit.inspects && ends.ca_out.is_none() {
+        let open = ends.upstream.is_none() && !ends.listen.ip().is_loopback();
+        if open {
+            (terminal.say)("proxyprobe: this is an open proxy for everybody who reaches that address");
+        }
+        if self.decrypts && ends.ca_out.is_none() {
             (terminal.say)("proxyprobe: clients whose TLS is decrypted need the lab's root: --ca-out FILE writes it");
         }
         ended.await;

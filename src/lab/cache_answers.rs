@@ -11,11 +11,11 @@ use tokio::time::timeout;
 pub(super) const ENTRY: Entry = Entry {
     name: "cache-answers",
     does: "answers requests from a cache that does not look at the whole path",
-    seen: "caches that ignore no-store; Squid's collapsed forwarding",
+    seen: "caches that ignore no-store; none is known by name",
     layer: Layer::Http,
     parameters: &[Parameter {
         name: "path",
-        kind: Kind::Choice(&["poll", "run", "sse"]),
+        kind: Kind::Word,
         default: "poll",
         means: "the word in the path of requests that it caches",
     }],

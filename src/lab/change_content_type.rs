@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) const ENTRY: Entry = Entry {
     name: "change-content-type",
     does: "gives event streams another content type",
-    seen: "content filters that sniff types",
+    seen: "none is known by name",
     layer: Layer::Http,
     parameters: &[Parameter {
         name: "to",

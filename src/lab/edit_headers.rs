@@ -16,7 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
         name: "how",
         kind: Kind::Choice(&["add", "add-vendor", "remove-unknown", "lower-case", "reorder", "http-1.0", "drop-last-event-id"]),
         default: "add",
-        means: "adds Via and X-Forwarded-For; adds vendor headers; removes what is in no RFC; writes names in lower case; sorts \
+        means: "adds Via and X-Forwarded-For; adds vendor headers; removes X- headers and others that it does not know; writes names in lower case; sorts \
                 them; asks the server in HTTP/1.0, without the upgrade; drops Last-Event-ID",
     }],
     build: |spec, _| Arc::new(EditHeaders { how: spec.word("how").to_owned() }),
@@ -41,7 +41,7 @@ fn edit(how: &str, request: &mut Head) {
         }
         "add-vendor" => {
             request.set("X-BlueCoat-Via", "0a1b2c3d4e5f6071");
-            request.set("X-Zscaler-Client", "lab");
+            request.set("Z-Forwarded-For", "10.1.2.3");
             request.set("X-IMForwards", "20");
         }
         "remove-unknown" => request.fields.retain(|(name, _)| !unknown(name)),

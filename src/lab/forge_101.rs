@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 pub(super) const ENTRY: Entry = Entry {
     name: "forge-101",
     does: "answers requests for a WebSocket with a 101 of its own and never asks the server",
-    seen: "gateways that end WebSockets themselves while what is behind them is down",
+    seen: "none is known by name",
     layer: Layer::Http,
     parameters: &[Parameter {
         name: "accept",

@@ -16,7 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
             name: "which",
             kind: Kind::Choice(&["event-streams", "always", "not-asked-for", "close-delimited"]),
             default: "event-streams",
-            means: "the answers that it holds: by their type, all, those that were not asked for with Accept: text/event-stream, those without a length",
+            means: "the answers that it holds: by their type, all, those that were not asked for with Accept: text/event-stream, those that end with their connection",
         },
         Parameter {
             name: "hint",

@@ -94,6 +94,8 @@ pub enum Kind {
     Seconds,
     /// A whole number from the first to the second.
     Number(u64, u64),
+    /// A word as it stands in a path.
+    Word,
     /// One of these words.
     Choice(&'static [&'static str]),
 }

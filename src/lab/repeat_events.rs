@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) const ENTRY: Entry = Entry {
     name: "repeat-events",
     does: "passes every event on twice",
-    seen: "proxies that retry a stream and caches that replay it",
+    seen: "none is known by name",
     layer: Layer::Http,
     parameters: &[],
     build: |_, _| Arc::new(RepeatEvents),

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 /// Its row.
 pub(super) const ENTRY: Entry = Entry {
     name: "retry-requests",
-    does: "asks the server once more when a request without a body is not answered in time, and passes the second answer on",
-    seen: "nginx with proxy_next_upstream, and other balancers that retry what is idempotent",
+    does: "asks the server once more when a GET is not answered in time, and passes the second answer on",
+    seen: "balancers that retry what is idempotent, such as nginx with proxy_next_upstream",
     layer: Layer::Http,
     parameters: &[Parameter {
         name: "after",

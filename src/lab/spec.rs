@@ -15,6 +15,9 @@ pub struct Spec {
     given: BTreeMap<&'static str, String>,
 }
 
+/// The longest word that can be set.
+const LONGEST_WORD: usize = 100;
+
 /// What every middlebox has that sees bytes or requests: the connections that concern it.
 pub const ONLY: Parameter = Parameter {
     name: "only",
@@ -36,6 +39,11 @@ impl Spec {
     pub fn parameters(entry: &Entry) -> impl Iterator<Item = &Parameter> {
         let only = matches!(entry.layer, Layer::Connection | Layer::Http).then_some(&ONLY);
         entry.parameters.iter().chain(only)
+    }
+
+    /// Whether it takes no connection at all, so that nothing need be behind it.
+    pub fn takes_nobody(&self) -> bool {
+        matches!(self.entry.name, "refuse-connections" | "ignore-connections" | "reset-connections")
     }
 
     /// Whether it must see requests, and so the inside of TLS.
@@ -85,6 +93,10 @@ impl Parameter {
                 value.parse().is_ok_and(|number: u64| (least..=most).contains(&number)),
                 format!("a number from {least} to {most}"),
             ),
+            Kind::Word => {
+                let fits = |c: char| c.is_ascii_alphanumeric() || "-_./~%".contains(c);
+                ((1..=LONGEST_WORD).contains(&value.len()) && value.chars().all(fits), "a word as it stands in a path".to_owned())
+            }
             Kind::Choice(words) => (words.contains(&value), format!("one of {}", words.join(", "))),
         };
         if fits { Ok(()) } else { Err(format!("`{}` must be {wanted}", self.name)) }

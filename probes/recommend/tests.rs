@@ -101,6 +101,27 @@ fn limited(code: Code, name: &str, ms: u64) -> Situation {
     }
 }
 
+/// What is proven to be wrong leads to advice, for the application and for the network team; a doubt and a note are none.
+#[test]
+fn every_code_leads_to_advice_or_to_none() {
+    for code in crate::ProbeId::ALL.iter().flat_map(|probe| probe.codes()) {
+        // Five seconds are below every bound.
+        let finding = Finding::new(*code, "").with("after_ms", 5_000).with("age_ms", 5_000);
+        let verdict = match finding.outcome {
+            Outcome::Broken => Verdict::Broken,
+            Outcome::Degraded => Verdict::Degraded,
+            Outcome::Inconclusive => Verdict::Inconclusive,
+            _ => Verdict::Works,
+        };
+        let verdicts = Transport::ALL.into_iter().map(|transport| (transport, verdict)).collect();
+        let blames = finding.blames();
+        let advice = recommend(&Situation { verdicts, findings: vec![finding], ..Situation::default() });
+        assert_eq!(advice.asks_for_network_team, if blames { vec![code.section("For the network team")] } else { Vec::new() });
+        assert_eq!(advice.because.contains(&code.id), blames || verdict == Verdict::Inconclusive, "{}", code.id);
+        assert_eq!(advice.transport == "none", matches!(verdict, Verdict::Broken | Verdict::Inconclusive), "{}", code.id);
+    }
+}
+
 #[test]
 fn a_hold_stays_below_what_was_measured() {
     let cut = |name: &str, ms: u64| {

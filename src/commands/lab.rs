@@ -18,7 +18,7 @@ pub(super) fn list(verbose: bool) -> Outcome {
     let widest = ALL.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     for entry in ALL {
         if !verbose {
-            let _ = writeln!(text, "{:widest$}  {}", entry.name, entry.does);
+            let _ = writeln!(text, "{:widest$}  {} [{}]", entry.name, entry.does, entry.seen);
             continue;
         }
         let _ = writeln!(

@@ -41,6 +41,23 @@ pub struct Tried {
 }
 
 impl Tried {
+    /// What this report says of a trial.
+    pub fn of(trial: Trial, report: Report) -> Self {
+        let judgement = &report.judgement;
+        let of_leg = judgement.findings.iter().filter(|finding| finding.leg.is_none_or(|leg| leg == trial.leg));
+        let mut found: Vec<String> = of_leg
+            .map(|finding| {
+                let cause = finding.caused_by.map(|cause| format!(" <- {}", cause.id)).unwrap_or_default();
+                format!("{}{cause}", finding.code.id)
+            })
+            .collect();
+        found.sort_unstable();
+        // One behaviour shows on several transports.
+        found.dedup();
+        let recommended = judgement.recommendation.transport.to_owned();
+        Self { trial, found, recommended, report }
+    }
+
     /// Whether exactly the expected was found and recommended.
     pub fn is_right(&self) -> bool {
         let mut expected: Vec<&str> = self.trial.case.codes.to_vec();
@@ -76,20 +93,7 @@ impl Trial {
     /// # Errors
     /// When it cannot run.
     pub fn run(&self, scenario: &Scenario) -> Result<Tried, String> {
-        let report = hear(scenario)?;
-        let judgement = &report.judgement;
-        let of_leg = judgement.findings.iter().filter(|finding| finding.leg.is_none_or(|leg| leg == self.leg));
-        let mut found: Vec<String> = of_leg
-            .map(|finding| {
-                let cause = finding.caused_by.map(|cause| format!(" <- {}", cause.id)).unwrap_or_default();
-                format!("{}{cause}", finding.code.id)
-            })
-            .collect();
-        found.sort_unstable();
-        // One behaviour shows on several transports.
-        found.dedup();
-        let recommended = judgement.recommendation.transport.to_owned();
-        Ok(Tried { trial: self.clone(), found, recommended, report })
+        Ok(Tried::of(self.clone(), hear(scenario)?))
     }
 }
 
@@ -103,10 +107,15 @@ pub fn read(boxes: &str) -> Result<Vec<Spec>, String> {
 
 /// Runs jobs on all processors and gives the results in their order.
 pub fn in_parallel<J: Sync, R: Send>(jobs: &[J], run: impl Fn(&J) -> R + Sync) -> Vec<R> {
+    at_once(thread::available_parallelism().map_or(1, NonZero::get), jobs, run)
+}
+
+/// Runs so many jobs at once and gives the results in their order.
+pub fn at_once<J: Sync, R: Send>(threads: usize, jobs: &[J], run: impl Fn(&J) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(jobs.len()));
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);

@@ -103,3 +103,33 @@ pub(super) async fn refuse(client: &mut Io, status: &str, fields: &str, body: &s
         relay::swallow(client).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proxyprobe_probes::io::pipe::{Link, pipe};
+
+    #[tokio::test(start_paused = true)]
+    async fn whether_a_proxy_is_asked_does_not_depend_on_pieces() {
+        let host = "a-name-that-is-longer-than-any-method.example:443";
+        let cases = [
+            (format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n"), true),
+            (format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n"), true),
+            (format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"), false),
+            ("OPTIONS * HTTP/1.1\r\n\r\n".to_owned(), false),
+            ("\u{16}\u{3}\u{1} not a request at all, but as long as one".to_owned(), false),
+            ("A".repeat(100), false),
+        ];
+        for (text, expected) in &cases {
+            for segment in [1, 7, 1_000] {
+                let (mut near, far) = pipe(Link { segment, ..Link::default() });
+                near.write_all(text.as_bytes()).await.unwrap();
+                near.shutdown().await.unwrap();
+                let (mut again, asks) = asks_a_proxy(far).await.unwrap();
+                let mut read = String::new();
+                again.read_to_string(&mut read).await.unwrap();
+                assert_eq!((asks, &read), (*expected, text), "in pieces of {segment}");
+            }
+        }
+    }
+}

@@ -10,6 +10,8 @@
 mod commands;
 #[path = "loopback/hostile.rs"]
 mod hostile;
+#[path = "loopback/lab.rs"]
+mod lab;
 #[path = "loopback/program.rs"]
 mod program;
 #[path = "loopback/reaching.rs"]

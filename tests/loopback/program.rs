@@ -63,8 +63,13 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With further flags.
+    pub(crate) fn with(flags: &[&str]) -> Self {
         let addresses = ["serve", "--self-signed", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
-        let mut child = program(&addresses).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = program(&[&addresses, flags].concat()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let mut after = |mark: &str| {
             let line = lines.find(|line| line.contains(mark)).unwrap_or_else(|| panic!("no line with {mark}"));
@@ -118,15 +123,16 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> String {
 }
 
 /// Waits for a line on stderr of a running program.
-pub(crate) fn await_line(child: &mut Child, mark: &'static str) {
+pub(crate) fn await_line(child: &mut Child, mark: &'static str) -> String {
     let (seen, wait) = mpsc::channel();
     let stderr = child.stderr.take().unwrap();
+    // It reads on to the end: what is said later must not fill the pipe.
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             if line.contains(mark) {
-                let _ = seen.send(());
+                let _ = seen.send(line);
             }
         }
     });
-    wait.recv().unwrap_or_else(|_| panic!("the program never said {mark}"));
+    wait.recv().unwrap_or_else(|_| panic!("the program never said {mark}"))
 }

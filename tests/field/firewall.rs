@@ -1,6 +1,6 @@
 //! A real stateful firewall: the kernel's connection tracking between two network namespaces.
 
-use crate::harness::{Checked, Serve, binary, installed, skipped, start_check};
+use crate::harness::{Checked, Serve, binary, installed, say, skipped, start_check};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -15,7 +15,37 @@ const SERVER: &str = "10.213.2.2";
 
 impl Firewall {
     /// Forgets established connections after 5 s of silence, and then does `last_rule` with what belongs to none.
-    fn start(kind: &str, last_rule: &str) -> Option<Self> {
+    fn forgets(kind: &str, last_rule: &str) -> Option<Self> {
+        let firewall = Self::start(
+            kind,
+            &format!(
+                "add chain ip fw forward_filter {{ type filter hook forward priority 0; policy drop; }}
+add rule ip fw forward_filter ct state established accept
+add rule ip fw forward_filter tcp flags & (syn|ack) == syn ct state new accept
+{last_rule}
+"
+            ),
+        )?;
+        for setting in ["net.netfilter.nf_conntrack_tcp_timeout_established=5", "net.netfilter.nf_conntrack_tcp_loose=0"] {
+            firewall.inside("f", "sysctl", &["-q", "-w", setting]);
+        }
+        Some(firewall)
+    }
+
+    /// Loses so many packets of a hundred, whichever way they go.
+    fn loses(kind: &str, percent: u32) -> Option<Self> {
+        Self::start(
+            kind,
+            &format!(
+                "add chain ip fw forward_filter {{ type filter hook forward priority 0; policy accept; }}
+add rule ip fw forward_filter numgen random mod 100 < {percent} counter drop
+"
+            ),
+        )
+    }
+
+    /// Does with what passes what these rules say.
+    fn start(kind: &str, rules: &str) -> Option<Self> {
         let (ip, nft) = (installed("ip")?, installed("nft")?);
         let firewall = Self { ip, name: format!("pp{}{kind}", std::process::id()) };
         if !firewall.try_ip(&["netns", "add", &firewall.namespace("f")]) {
@@ -34,25 +64,12 @@ impl Firewall {
             firewall.ip(&["-n", namespace, "link", "set", "lo", "up"]);
             firewall.ip(&["-n", namespace, "route", "add", "default", "via", gateway]);
         }
-        let rules = format!(
-            "add table ip fw
-add chain ip fw forward_filter {{ type filter hook forward priority 0; policy drop; }}
-add rule ip fw forward_filter ct state established accept
-add rule ip fw forward_filter tcp flags & (syn|ack) == syn ct state new accept
-{last_rule}
-"
-        );
+        let rules = format!("add table ip fw\n{rules}");
         let file = std::env::temp_dir().join(format!("{}.nft", firewall.name));
         std::fs::write(&file, rules).unwrap();
         firewall.inside("f", nft.to_str().unwrap(), &["-f", file.to_str().unwrap()]);
         std::fs::remove_file(&file).unwrap();
-        for setting in [
-            "net.ipv4.ip_forward=1",
-            "net.netfilter.nf_conntrack_tcp_timeout_established=5",
-            "net.netfilter.nf_conntrack_tcp_loose=0",
-        ] {
-            firewall.inside("f", "sysctl", &["-q", "-w", setting]);
-        }
+        firewall.inside("f", "sysctl", &["-q", "-w", "net.ipv4.ip_forward=1"]);
         Some(firewall)
     }
 
@@ -121,14 +138,41 @@ fn drops_silently(checked: &Checked, on_next_send: &str) {
 
 #[test]
 fn a_firewall_that_forgets_drops_silently() {
-    let Some(firewall) = Firewall::start("d", "") else { return };
+    let Some(firewall) = Firewall::forgets("d", "") else { return };
     drops_silently(&firewall.check("firewall drop", "12"), "silence");
 }
 
 #[test]
 fn a_firewall_that_forgets_and_rejects_resets_the_next_words() {
-    let Some(firewall) = Firewall::start("r", "add rule ip fw forward_filter meta l4proto tcp reject with tcp reset") else {
+    let Some(firewall) = Firewall::forgets("r", "add rule ip fw forward_filter meta l4proto tcp reject with tcp reset") else {
         return;
     };
     drops_silently(&firewall.check("firewall reset", "12"), "reset");
+}
+
+#[test]
+fn a_path_that_loses_packets_is_not_blamed() {
+    let Some(firewall) = Firewall::loses("l", 5) else { return };
+    blames_nobody(&firewall.check("lossy", "12"));
+}
+
+#[test]
+#[ignore = "five minutes: the same ten times, and ten times with twice the loss"]
+fn however_packets_are_lost_the_path_is_not_blamed() {
+    for percent in [5, 10] {
+        let Some(firewall) = Firewall::loses(&format!("l{percent}"), percent) else { return };
+        for run in 1..=10 {
+            let checked = firewall.check(&format!("lossy {percent} {run}"), "12");
+            say(&format!("{percent} % lost, run {run}: {}", checked.summary()));
+            blames_nobody(&checked);
+        }
+    }
+}
+
+fn blames_nobody(checked: &Checked) {
+    for leg in ["http", "https"] {
+        assert_eq!(checked.blamed(leg), [""; 0], "{}", checked.summary());
+    }
+    // Where nothing was proven to be wrong, all works, or not all of it could be judged.
+    assert!([0, 3].contains(&checked.code), "{}", checked.summary());
 }

@@ -17,7 +17,7 @@ mod busy;
 mod program;
 
 use busy::Busy;
-use program::{Ran, Serve, nice_program, program};
+use program::{BINARY, Ran, Serve, program, without_proxies};
 use proxyprobe::selftest::at_once;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -66,6 +66,13 @@ fn stop(child: &mut Child, time: Duration) {
         sleep(time);
         signal(child, "-CONT");
     }
+}
+
+/// The program, behind everybody else who wants the processors.
+fn nice_program(arguments: &[&str]) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19", BINARY]);
+    without_proxies(command, arguments)
 }
 
 /// The exit code of a stalled client, or what is wrong with what it says.

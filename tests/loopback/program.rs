@@ -34,21 +34,16 @@ impl Ran {
     }
 }
 
-const BINARY: &str = env!("CARGO_BIN_EXE_proxyprobe");
+/// The program.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_proxyprobe");
 
 /// The program, without the proxies of whoever runs the tests.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     without_proxies(Command::new(BINARY), arguments)
 }
 
-/// The same behind everybody else who wants the processor.
-pub(crate) fn nice_program(arguments: &[&str]) -> Command {
-    let mut command = Command::new("nice");
-    command.args(["-n", "19", BINARY]);
-    without_proxies(command, arguments)
-}
-
-fn without_proxies(mut command: Command, arguments: &[&str]) -> Command {
+/// A command with these arguments and without those proxies.
+pub(crate) fn without_proxies(mut command: Command, arguments: &[&str]) -> Command {
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_ascii_lowercase());
     }

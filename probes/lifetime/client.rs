@@ -17,16 +17,21 @@ const YOUNGER_MS: u64 = 1_600;
 /// And the event stream so much later; a quick run has no time for that.
 const YOUNGEST_MS: u64 = 4_000;
 
+/// A twin grows as old as the longest silence but for this: past 30 s where silences of 32 s are tried, because 30 s is the limit
+/// that most often is one of age somewhere and one of silence elsewhere.
+const BESIDE_MS: u64 = 1_500;
+
 pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let longest = scene.plan.longest_idle_ms;
     let every_ms = (longest / 20).clamp(250, 1_000);
     let stream_at = if longest >= 2 * YOUNGEST_MS { YOUNGEST_MS } else { YOUNGER_MS };
-    // Busy until the longest silence ends, whenever they could begin.
+    // Busy until the longest silence ends, and until they are old enough to be compared with it.
     let begin = |transport, at_ms: u64| {
         let (scene, sheet) = (&scene, &sheet);
         async move {
             sleep_until(scene.clock.moment(at_ms)).await;
-            let busy_ms = longest.saturating_sub(scene.clock.ms()).max(1_000);
+            let as_old = longest.saturating_sub(BESIDE_MS);
+            let busy_ms = longest.saturating_sub(scene.clock.ms()).max(as_old).max(1_000);
             let asked = Asked { transport, busy_ms, every_ms };
             let page = sheet.ask(asked);
             match transport {

@@ -253,7 +253,11 @@ fn by_bursts(record: &Record, arrived: &[Arrival], known: bool) -> Option<Thresh
     }
     // What came last came with the end.
     bursts.pop();
-    let events = |from: u64, to: u64| arrived.iter().filter(|arrival| (from..=to).contains(&arrival.at)).count();
+    // An event is read a moment after its bytes came; the next burst is further away.
+    let events = |from: u64, to: u64| {
+        let read_by = to.saturating_add(BURST_MS);
+        arrived.iter().filter(|arrival| (from..=read_by).contains(&arrival.at)).count()
+    };
     let (least, most) = (bursts.iter().map(|b| b.2).min()?, bursts.iter().map(|b| b.2).max()?);
     let alike = bursts.iter().all(|(from, to, _)| events(*from, *to) >= 2) && most.saturating_sub(least) <= EVENT_BYTES;
     let enough = if known { 1 } else { 3 };

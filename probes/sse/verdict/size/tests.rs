@@ -122,6 +122,19 @@ fn the_padded_stream_says_how_much_is_held() {
 }
 
 #[test]
+fn events_may_be_read_a_moment_after_their_bytes() {
+    for bytes in [256, 600] {
+        let mut evidence = behind(bytes, true);
+        let codes = |evidence: &[Exchange<Asked>]| judge(evidence, &around()).iter().map(|f| f.code.id).collect::<Vec<_>>();
+        assert_eq!(codes(&evidence), ["sse.buffered-by-size"], "{bytes}");
+        for entry in evidence.iter_mut().flat_map(|exchange| &mut exchange.record.client.entries) {
+            entry.at_ms += u64::from(matches!(entry.event, Event::Received(What::Event, ..)));
+        }
+        assert_eq!(codes(&evidence), ["sse.buffered-by-size"], "{bytes}");
+    }
+}
+
+#[test]
 #[rustfmt::skip]
 fn what_the_padded_stream_cannot_say_is_left_open() {
     let open = "sse.buffered-until-end held_by_size=inconclusive outcome=broken";

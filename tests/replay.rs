@@ -1,5 +1,4 @@
 //! A report, played back by the lab and checked through it, gives the same findings.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proxyprobe::replay::replay;
 use proxyprobe::selftest::{CASES, Scenario, Trial, hear, in_parallel, trials};

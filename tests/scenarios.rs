@@ -50,7 +50,23 @@ fn describe(tried: &Tried) -> String {
 
 /// The kept report must be the one that is rendered.
 fn compare(name: &str, report: &Report) -> Option<String> {
-    kept_as(&format!("tests/scenarios/{name}.txt"), &report.render(Format::Text, false))
+    kept_as(&format!("tests/scenarios/{name}.txt"), &without_fingerprints(&report.render(Format::Text, false)))
+}
+
+/// Keys are new each time: the digits of fingerprints, wherever a line breaks them, become zeros.
+fn without_fingerprints(text: &str) -> String {
+    let mut parts = text.split("sha256=");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut left = 64;
+        all.push_str("sha256=");
+        all.extend(part.chars().map(|letter| {
+            let digit = left > 0 && letter.is_ascii_hexdigit();
+            left -= usize::from(digit);
+            if digit { '0' } else { letter }
+        }));
+    }
+    all
 }
 
 fn kept_as(name: &str, text: &str) -> Option<String> {

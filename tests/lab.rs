@@ -16,8 +16,12 @@ mod passing;
 #[path = "lab/peer.rs"]
 mod peer;
 
+#[path = "lab/altered.rs"]
+mod altered;
 #[path = "lab/encrypted.rs"]
 mod encrypted;
+#[path = "lab/framed.rs"]
+mod framed;
 #[path = "lab/headers.rs"]
 mod headers;
 #[path = "lab/paths.rs"]
@@ -34,6 +38,8 @@ mod robust;
 mod rows;
 #[path = "lab/silence.rs"]
 mod silence;
+#[path = "lab/streams.rs"]
+mod streams;
 #[path = "lab/upgraded.rs"]
 mod upgraded;
 #[path = "lab/upgrading.rs"]
@@ -63,8 +69,11 @@ ring! {
     headers: edit_headers;
     upgrading: strip_upgrade, rewrite_connection, swallow_101, forge_101, alter_101;
     upgraded: swallow_after_101, close_after_101, write_page_after_101, lose_greeting;
+    framed: answer_pings, invent_close, ignore_pings, lose_last_byte, stall_large_frames, close_after_frames, close_after_bytes;
     silence: end_when_idle, forget_when_idle, cap_lifetime, limit_connections;
-    polls: give_up_on_answers, cache_answers, keep_aborted_requests;
+    streams: hold_stream, hold_until_bytes, batch_events, trickle_stream, delay_events, keep_one_event;
+    altered: compress_stream, withhold_head, change_content_type, show_progress_page, inject_text, repeat_events, cut_streams;
+    polls: give_up_on_answers, cache_answers, keep_aborted_requests, retry_requests;
     paths: link, lose_server;
 }
 

@@ -40,15 +40,21 @@ impl Middlebox for CacheAnswers {
         let cache = self.clone();
         Box::pin(async move {
             let Some(request) = head::request(&mut client).await else { return };
+            let concerned = request.path().contains(&cache.path);
+            let kept = || cache.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(kept) = kept().filter(|_| concerned) {
+                let _ = client.write_all(&kept).await;
+                let _ = client.shutdown().await;
+                return;
+            }
             let Ok(mut server) = onward.open().await else { return };
             if request.write(&mut server).await.is_err() {
                 return;
             }
-            if !request.path().contains(&cache.path) {
+            if !concerned {
                 relay::pass(client, server).await;
                 return;
             }
-            let kept = || cache.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let mut own = Vec::new();
             let answer = loop {
                 if let Some(kept) = kept() {

@@ -31,20 +31,38 @@ struct CompressStream {
     holds: bool,
 }
 
+/// Everything that stands in the fields of a name, in small letters and without spaces.
+fn listed(head: &Head, name: &str) -> Vec<String> {
+    let values = head.fields.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+    values.flat_map(|(_, value)| value.split(',')).map(|one| one.to_ascii_lowercase().replace(' ', "")).collect()
+}
+
+/// Whether a client takes gzip: a weight of zero refuses it (RFC 9110 section 12.5.3).
+fn offers_gzip(request: &Head) -> bool {
+    let refused = |weight: &str| weight.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0));
+    listed(request, "accept-encoding").iter().any(|offer| match offer.split_once(';') {
+        Some((coding, weight)) => coding == "gzip" && !refused(weight),
+        None => offer == "gzip",
+    })
+}
+
+/// Whether a server forbids to change what it sends (RFC 9111 section 5.2.2.6).
+fn forbids_it(answer: &Head) -> bool {
+    listed(answer, "cache-control").iter().any(|directive| directive == "no-transform")
+}
+
 impl Middlebox for CompressStream {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let holds = self.holds;
         Box::pin(async move {
             let Some(mut stream) = Stream::of_events(client, onward).await else { return };
-            let says = |head: &Head, name: &str, word: &str| {
-                head.fields.iter().any(|(found, value)| found.eq_ignore_ascii_case(name) && value.contains(word))
-            };
-            if !says(&stream.request, "accept-encoding", "gzip") || says(&stream.answer, "cache-control", "no-transform") {
+            let encoded = stream.answer.get("content-encoding").is_some();
+            if !offers_gzip(&stream.request) || encoded || forbids_it(&stream.answer) {
                 stream.pass().await;
                 return;
             }
             stream.answer.set("Content-Encoding", "gzip");
-            if !stream.begin().await {
+            if !stream.begin_another().await {
                 return;
             }
             let mut gzip = GzEncoder::new(Vec::new(), Compression::default());

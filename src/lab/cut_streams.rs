@@ -5,7 +5,7 @@ use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 /// Its row.
 pub(super) const ENTRY: Entry = Entry {
@@ -32,17 +32,16 @@ impl Middlebox for CutStreams {
             if !stream.begin().await {
                 return;
             }
-            let end = Instant::now() + after;
-            loop {
-                match timeout_at(end, stream.next()).await {
-                    Ok(Some(piece)) => {
-                        if !stream.say(&piece).await {
-                            return;
-                        }
+            let flows = async {
+                while let Some(piece) = stream.next().await {
+                    if !stream.say(&piece).await {
+                        return;
                     }
-                    Ok(None) => break stream.end().await,
-                    Err(_) => break stream.cut().await,
                 }
+            };
+            match timeout(after, flows).await {
+                Ok(()) => stream.end().await,
+                Err(_) => stream.cut().await,
             }
         })
     }

@@ -146,67 +146,166 @@ impl Over {
     }
 }
 
+/// Both streams of a WebSocket that is over, each with what it had still to be sent.
+pub(super) struct Left {
+    /// The client's.
+    pub(super) client: (Io, Vec<u8>),
+    /// The server's.
+    pub(super) server: (Io, Vec<u8>),
+}
+
 /// Carries a WebSocket frame by frame, as `act` decides; anything that becomes no WebSocket passes untouched.
 ///
-/// When it is over, it gives both streams back, between two frames.
+/// Neither way waits for the other, and each end passes as what it is. When it is over, it gives both streams back, between two
+/// frames.
 pub(super) async fn carry(
     client: Io,
     onward: Onward,
     over: Option<Over>,
     mut act: impl FnMut(Way, Frame) -> Act,
-) -> Option<(Io, Io)> {
+) -> Option<Left> {
     let Asked { mut client, server, mut answer, .. } = head::switched(client, onward).await?;
     let behind = std::mem::take(&mut answer.rest);
     answer.write(&mut client).await.ok()?;
     let mut due = over.map(|over| Instant::now() + over.after());
-    let ((from_client, mut to_client), (from_server, mut to_server)) = (split(client), split(server));
-    let mut up = Reader { from: from_client, bytes: Vec::new() };
-    let mut down = Reader { from: from_server, bytes: behind };
-    loop {
-        let (way, frame) = tokio::select! {
-            biased;
-            frame = up.next() => (Way::ToServer, frame),
-            frame = down.next() => (Way::ToClient, frame),
-            () = relay::at(due) => return Some((up.from.unsplit(to_client), down.from.unsplit(to_server))),
-        };
-        // An end on one side is an end on the other.
-        let frame = frame?;
-        if let Some(Over::WithoutMessage(after)) = over.filter(|_| frame.is_data()) {
-            due = Some(Instant::now() + after);
-        }
-        let act = act(way, frame);
-        let (on, back) = match way {
-            Way::ToServer => (&mut to_server, &mut to_client),
-            Way::ToClient => (&mut to_client, &mut to_server),
-        };
-        write(on, &act.on).await?;
-        write(back, &act.back).await?;
-        if act.over {
+    let ((from_client, to_client), (from_server, to_server)) = (split(client), split(server));
+    let mut up = Reader { from: from_client, bytes: Vec::new(), open: true };
+    let mut down = Reader { from: from_server, bytes: behind, open: true };
+    let (mut to_client, mut to_server) = (Writer::new(to_client), Writer::new(to_server));
+    let ended = loop {
+        if !(up.open || down.open || to_client.busy || to_server.busy) {
             return None;
         }
+        let (way, next) = tokio::select! {
+            biased;
+            sent = to_server.send(), if to_server.busy => match sent {
+                Ok(()) => continue,
+                Err(_) => break Some(Stop::Reset),
+            },
+            sent = to_client.send(), if to_client.busy => match sent {
+                Ok(()) => continue,
+                Err(_) => break Some(Stop::Reset),
+            },
+            next = up.next(), if up.open && to_server.out.len() < ROOM => (Way::ToServer, next),
+            next = down.next(), if down.open && to_client.out.len() < ROOM => (Way::ToClient, next),
+            () = relay::at(due) => break None,
+        };
+        let (from, on, back) = match way {
+            Way::ToServer => (&mut up, &mut to_server, &mut to_client),
+            Way::ToClient => (&mut down, &mut to_client, &mut to_server),
+        };
+        match next {
+            Ok(frame) => {
+                if let Some(Over::WithoutMessage(after)) = over.filter(|_| frame.is_data()) {
+                    due = Some(Instant::now() + after);
+                }
+                let act = act(way, frame);
+                on.add(&act.on);
+                back.add(&act.back);
+                if act.over {
+                    due = None;
+                    (up.open, down.open) = (false, false);
+                    to_client.closes();
+                    to_server.closes();
+                }
+            }
+            Err(Stop::Fin) => {
+                from.open = false;
+                on.closes();
+            }
+            Err(stop) => break Some(stop),
+        }
+        // Whoever pings and reads nothing is answered so often and no more.
+        if to_client.out.len() > MOST || to_server.out.len() > MOST {
+            return None;
+        }
+    };
+    let (client, server) = (up.from.unsplit(to_client.to), down.from.unsplit(to_server.to));
+    match ended {
+        None => return Some(Left { client: (client, to_client.out), server: (server, to_server.out) }),
+        Some(Stop::Reset) => {
+            client.abort();
+            server.abort();
+        }
+        Some(Stop::Fin | Stop::TooLarge) => {}
     }
+    None
 }
 
-async fn write(to: &mut WriteHalf<Io>, bytes: &[u8]) -> Option<()> {
-    to.write_all(bytes).await.ok()?;
-    to.flush().await.ok()
+/// From so many bytes on that one side has not taken, nothing more is read for it.
+const ROOM: usize = 64 * 1024;
+/// A box that has more for one side ends the connection: as much as may be held, and a frame of the largest size behind it.
+const MOST: usize = ROOM * 2 + PAYLOAD as usize;
+
+/// Why no frame follows.
+enum Stop {
+    Fin,
+    Reset,
+    TooLarge,
+}
+
+/// What is to be sent to one side.
+struct Writer {
+    to: WriteHalf<Io>,
+    out: Vec<u8>,
+    /// Whether there is something to do.
+    busy: bool,
+    closing: bool,
+}
+
+impl Writer {
+    fn new(to: WriteHalf<Io>) -> Self {
+        Self { to, out: Vec::new(), busy: false, closing: false }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        if !self.closing {
+            self.out.extend_from_slice(bytes);
+            self.busy |= !bytes.is_empty();
+        }
+    }
+
+    /// Nothing follows what was added so far.
+    fn closes(&mut self) {
+        self.busy |= !self.closing;
+        self.closing = true;
+    }
+
+    /// Sends what there is. It can be dropped and asked again at any time.
+    async fn send(&mut self) -> std::io::Result<()> {
+        while !self.out.is_empty() {
+            let size = self.to.write(&self.out).await?;
+            self.out.drain(..size);
+        }
+        self.to.flush().await?;
+        if self.closing {
+            let _ = self.to.shutdown().await;
+        }
+        self.busy = false;
+        Ok(())
+    }
 }
 
 /// One direction, frame by frame. It can be dropped and asked again at any time.
 struct Reader {
     from: ReadHalf<Io>,
     bytes: Vec<u8>,
+    open: bool,
 }
 
 impl Reader {
-    /// The next frame; none when the stream ends or the frame is too large.
-    async fn next(&mut self) -> Option<Frame> {
+    /// The next frame, or why there is none.
+    async fn next(&mut self) -> Result<Frame, Stop> {
         loop {
-            if let Some(frame) = Frame::take(&mut self.bytes).ok()? {
-                return Some(frame);
+            if let Some(frame) = Frame::take(&mut self.bytes).map_err(|()| Stop::TooLarge)? {
+                return Ok(frame);
             }
-            if !matches!(self.from.read_buf(&mut self.bytes).await, Ok(size) if size > 0) {
-                return None;
+            match self.from.read_buf(&mut self.bytes).await {
+                Ok(0) => return Err(Stop::Fin),
+                Ok(_) => {}
+                // TLS that ends without its farewell: a FIN below it.
+                Err(why) if why.kind() == std::io::ErrorKind::UnexpectedEof => return Err(Stop::Fin),
+                Err(_) => return Err(Stop::Reset),
             }
         }
     }

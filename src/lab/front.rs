@@ -48,9 +48,10 @@ pub(super) async fn wish(client: &mut Io) -> Option<Wish> {
     if head.first.starts_with("CONNECT ") {
         return Some(Wish::Tunnel(target, head.rest));
     }
-    let Some((authority, path)) = target.strip_prefix("http://").map(|rest| match rest.find('/') {
-        Some(at) => rest.split_at(at),
-        None => (rest, "/"),
+    let Some((authority, path)) = target.strip_prefix("http://").map(|rest| {
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        // A path is never empty in origin-form (RFC 9112 section 3.2.1).
+        (authority, if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
     }) else {
         refuse(client, "400 Bad Request", "", "this is a proxy\n").await;
         return None;

@@ -71,11 +71,13 @@ impl HoldStream {
         let answer = &stream.answer;
         let chosen = match self.which {
             Held::Always => true,
-            Held::EventStreams => answer.get("content-type").is_some_and(|of| of.starts_with("text/event-stream")),
+            Held::EventStreams => {
+                answer.get("content-type").is_some_and(|of| of.to_ascii_lowercase().starts_with("text/event-stream"))
+            }
             Held::NotAskedFor => !stream.request.wants_events(),
             Held::CloseDelimited => answer.get("transfer-encoding").or(answer.get("content-length")).is_none(),
         };
-        chosen && !(self.obeys_hint && answer.get("x-accel-buffering") == Some("no"))
+        chosen && !(self.obeys_hint && answer.get("x-accel-buffering").is_some_and(|hint| hint.eq_ignore_ascii_case("no")))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writes text of its own into event streams.
 
+use super::events::Events;
 use super::stream::Stream;
 use super::{Entry, Layer, Middlebox, Onward};
 use proxyprobe_probes::io::{BoxFuture, Io};
@@ -23,14 +24,16 @@ impl Middlebox for InjectText {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let Some(mut stream) = Stream::of_events(client, onward).await else { return };
-            if !stream.begin().await {
+            if !stream.begin_another().await {
                 return;
             }
+            let mut events = Events::default();
             while let Some(piece) = stream.next().await {
-                let is_event = piece.windows(5).any(|five| five == b"data:");
-                let added: &[u8] = if is_event { b"<!-- ad -->\n" } else { b"" };
-                if !stream.say(&piece).await || !stream.say(added).await {
-                    return;
+                for (part, event) in events.cut(&piece) {
+                    let added: &[u8] = if event.is_some() { b"<!-- ad -->\n" } else { b"" };
+                    if !stream.say(part).await || !stream.say(added).await {
+                        return;
+                    }
                 }
             }
             stream.end().await;

@@ -35,12 +35,13 @@ impl Middlebox for InventClose {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let Self { after, code } = *self;
         Box::pin(async move {
-            let Some(ends) = carry(client, onward, Some(Over::Age(after)), |_, frame| Act::pass(&frame)).await else { return };
-            for (mut io, way) in [(ends.0, Way::ToClient), (ends.1, Way::ToServer)] {
-                let close = Frame::control(opcode::CLOSE, &code.to_be_bytes(), way);
-                let _ = io.write_all(&close.bytes()).await;
+            let Some(left) = carry(client, onward, Some(Over::Age(after)), |_, frame| Act::pass(&frame)).await else { return };
+            let closes = |(mut io, mut bytes): (Io, Vec<u8>), way| async move {
+                bytes.extend(Frame::control(opcode::CLOSE, &code.to_be_bytes(), way).bytes());
+                let _ = io.write_all(&bytes).await;
                 let _ = io.shutdown().await;
-            }
+            };
+            tokio::join!(closes(left.client, Way::ToClient), closes(left.server, Way::ToServer));
         })
     }
 }

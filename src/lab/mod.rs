@@ -7,6 +7,7 @@ pub mod head;
 pub mod relay;
 
 mod decrypt;
+mod events;
 mod frames;
 mod front;
 mod kit;

@@ -1,5 +1,6 @@
 //! Sends every event twice.
 
+use super::events::Events;
 use super::stream::Stream;
 use super::{Entry, Layer, Middlebox, Onward};
 use proxyprobe_probes::io::{BoxFuture, Io};
@@ -23,13 +24,15 @@ impl Middlebox for RepeatEvents {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let Some(mut stream) = Stream::of_events(client, onward).await else { return };
-            if !stream.begin().await {
+            if !stream.begin_another().await {
                 return;
             }
+            let mut events = Events::default();
             while let Some(piece) = stream.next().await {
-                let again = piece.windows(5).any(|five| five == b"data:");
-                if !stream.say(&piece).await || (again && !stream.say(&piece).await) {
-                    return;
+                for (part, event) in events.cut(&piece) {
+                    if !stream.say(part).await || !stream.say(&event.unwrap_or_default()).await {
+                        return;
+                    }
                 }
             }
             stream.end().await;

@@ -6,13 +6,13 @@ use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 /// Its row.
 pub(super) const ENTRY: Entry = Entry {
     name: "retry-requests",
-    does: "asks the server once more when a GET is not answered in time, and passes the second answer on",
-    seen: "balancers that retry what is idempotent, such as nginx with proxy_next_upstream",
+    does: "asks the server once more when a GET without a body is not answered in time, and passes the second answer on",
+    seen: "nginx with proxy_next_upstream, and other balancers that retry what is idempotent",
     layer: Layer::Http,
     parameters: &[Parameter {
         name: "after",
@@ -33,37 +33,44 @@ impl Middlebox for RetryRequests {
         Box::pin(async move {
             let Some(request) = head::request(&mut client).await else { return };
             let Ok(mut server) = onward.open().await else { return };
-            let repeatable = request.first.starts_with("GET ") && !request.wants_websocket();
-            if repeatable && request.write(&mut server).await.is_ok() {
-                let Some(first) = first_bytes(&mut client, &mut server, after).await else { return };
-                if !first.is_empty() {
-                    relay::pass(client, relay::unread(server, first)).await;
-                    return;
+            if request.write(&mut server).await.is_err() {
+                return;
+            }
+            if repeatable(&request) {
+                let (mut first, mut early) = (Vec::new(), Vec::new());
+                let heard = tokio::select! {
+                    biased;
+                    read = server.read_buf(&mut first) => Some(read),
+                    read = client.read_buf(&mut early) => Some(read),
+                    () = sleep(after) => None,
+                };
+                match heard {
+                    // Whoever speaks or leaves meanwhile is not asked for again.
+                    Some(Ok(_)) => {
+                        client = relay::unread(client, early);
+                        server = relay::unread(server, first);
+                    }
+                    Some(Err(_)) => {
+                        client.abort();
+                        server.abort();
+                        return;
+                    }
+                    None => {
+                        drop(server);
+                        let Ok(again) = onward.open().await else { return };
+                        server = again;
+                        if request.write(&mut server).await.is_err() {
+                            return;
+                        }
+                    }
                 }
-                drop(server);
-                let Ok(again) = onward.open().await else { return };
-                server = again;
             }
-            let answer = head::answer(&request, &mut client, &mut server).await;
-            if let Some(answer) = answer
-                && Head::write(&answer, &mut client).await.is_ok()
-            {
-                relay::pass(client, server).await;
-            }
+            relay::pass(client, server).await;
         })
     }
 }
 
-/// The first bytes of the answer; no bytes when none came in time, nothing when the client has left.
-async fn first_bytes(client: &mut Io, server: &mut Io, within: Duration) -> Option<Vec<u8>> {
-    let (mut first, mut early) = (Vec::new(), [0]);
-    tokio::select! {
-        biased;
-        read = timeout(within, server.read_buf(&mut first)) => match read {
-            Ok(Ok(size)) if size > 0 => Some(first),
-            Ok(_) => None,
-            Err(_) => Some(Vec::new()),
-        },
-        _ = client.read(&mut early) => None,
-    }
+fn repeatable(request: &Head) -> bool {
+    let body = request.get("content-length").or(request.get("transfer-encoding")).is_some();
+    request.first.starts_with("GET ") && !request.wants_websocket() && !body
 }

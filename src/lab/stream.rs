@@ -3,6 +3,7 @@
 use super::head::{self, Asked, Head};
 use super::{Onward, relay};
 use proxyprobe_probes::io::Io;
+use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -12,9 +13,14 @@ pub(super) struct Stream {
     pub(super) request: Head,
     /// The head of the answer.
     pub(super) answer: Head,
-    client: Io,
-    server: Io,
+    /// The client's side and the server's; none when the client has reset the connection.
+    ends: Option<(Io, Io)>,
+    /// What the client sent behind its request, on its way to the server; and whether more may come.
+    early: Vec<u8>,
+    listens: bool,
     body: Body,
+    /// Whether the length that the server told is not told to the client.
+    remade: bool,
 }
 
 impl Stream {
@@ -23,12 +29,14 @@ impl Stream {
         Self::of(client, onward, Head::wants_events).await
     }
 
-    /// The same for requests of another choice. What switches protocols passes in any case.
+    /// The same for requests of another choice. What switches protocols or has no body passes in any case.
     pub(super) async fn of(client: Io, onward: Onward, chosen: impl Fn(&Head) -> bool) -> Option<Self> {
         let Asked { client, server, request, answer } = head::asked(client, onward, chosen).await?;
         let body = Body::of(&answer);
-        let stream = Self { request, answer, client, server, body };
-        if stream.answer.status() == 101 {
+        let ends = Some((client, server));
+        let stream = Self { request, answer, ends, early: Vec::new(), listens: true, body, remade: false };
+        // RFC 9112 section 6.3.
+        if matches!(stream.answer.status(), 101 | 204 | 304) || stream.request.first.starts_with("HEAD ") {
             stream.pass().await;
             return None;
         }
@@ -37,25 +45,67 @@ impl Stream {
 
     /// Leaves the answer alone, head and all.
     pub(super) async fn pass(mut self) {
-        if self.answer.write(&mut self.client).await.is_ok() {
-            relay::pass(self.client, self.server).await;
+        let Some((mut client, server)) = self.ends.take() else { return };
+        if self.answer.write(&mut client).await.is_ok() {
+            relay::pass(client, server).await;
         }
     }
 
-    /// Writes the head of the answer; the body follows in pieces of our own, so that a length would be wrong.
+    /// Writes the head of the answer; the body follows in pieces of our own.
     pub(super) async fn begin(&mut self) -> bool {
-        let mut head = self.answer.clone();
-        head.rest.clear();
-        if !self.body.chunked() {
-            head.remove("content-length");
-            head.set("Connection", "close");
+        self.answer.rest.clear();
+        match &mut self.ends {
+            Some((client, _)) => self.answer.write(client).await.is_ok(),
+            None => false,
         }
-        head.write(&mut self.client).await.is_ok()
+    }
+
+    /// The same for a body that becomes another one, so that its length would be wrong.
+    pub(super) async fn begin_another(&mut self) -> bool {
+        if matches!(self.body.framing, Framing::Length(_)) {
+            self.remade = true;
+            self.answer.remove("content-length");
+            self.answer.set("Connection", "close");
+        }
+        self.begin().await
     }
 
     /// The next piece of the body as the server sent it; none at its end. Nothing is lost when this is dropped half-way.
+    ///
+    /// Meanwhile the client is heard: what it says and how it leaves is passed on at once.
     pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
-        self.body.next(&mut self.server).await
+        loop {
+            if let Some(next) = self.body.next() {
+                return next;
+            }
+            let (client, server) = self.ends.as_mut()?;
+            while !self.early.is_empty() {
+                let size = server.write(&self.early).await.unwrap_or(self.early.len());
+                self.early.drain(..size);
+            }
+            // As large as proxies read, so that what is sent in one piece is one here.
+            self.body.raw.reserve(READ_BYTES);
+            let left = tokio::select! {
+                biased;
+                read = server.read_buf(&mut self.body.raw) => {
+                    self.body.heard(&read);
+                    continue;
+                }
+                read = client.read_buf(&mut self.early), if self.listens => read,
+            };
+            match left {
+                Ok(size) if size > 0 => {}
+                Err(why) if why.kind() != ErrorKind::UnexpectedEof => {
+                    if let Some((_, server)) = self.ends.take() {
+                        server.abort();
+                    }
+                }
+                _ => {
+                    self.listens = false;
+                    let _ = server.shutdown().await;
+                }
+            }
+        }
     }
 
     /// The body to its end.
@@ -82,20 +132,34 @@ impl Stream {
 
     /// Sends bytes to the client as they are.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> bool {
-        self.client.write_all(bytes).await.is_ok() && self.client.flush().await.is_ok()
+        let Some((client, _)) = &mut self.ends else { return false };
+        client.write_all(bytes).await.is_ok() && client.flush().await.is_ok()
     }
 
-    /// Ends the answer, as complete as the server's was.
+    /// Ends the answer, as complete as the server's was and in the way that the server's ended.
     pub(super) async fn end(mut self) {
-        if self.body.complete && self.body.chunked() {
-            let _ = self.client.write_all(b"0\r\n\r\n").await;
+        let Some((mut client, _server)) = self.ends.take() else { return };
+        match self.body.over {
+            Some(Over::Whole) if self.body.chunked() => {
+                let _ = client.write_all(b"0\r\n\r\n").await;
+            }
+            Some(Over::Reset) => return client.abort(),
+            // Nothing else tells that something is missing.
+            Some(Over::Cut) if self.remade => return client.abort(),
+            _ => {}
         }
-        let _ = self.client.shutdown().await;
+        let _ = client.shutdown().await;
     }
 
     /// Ends it in the middle.
     pub(super) async fn cut(mut self) {
-        let _ = self.client.shutdown().await;
+        match self.ends.take() {
+            Some((client, _server)) if self.remade => client.abort(),
+            Some((mut client, _server)) => {
+                let _ = client.shutdown().await;
+            }
+            None => {}
+        }
     }
 }
 
@@ -106,6 +170,8 @@ pub(super) const LEAST: Duration = Duration::from_millis(1);
 enum Framing {
     /// Bytes left of the chunk under way, with the line end behind it.
     Chunked(usize),
+    /// The lines behind the last chunk.
+    Trailers,
     /// Bytes left.
     Length(usize),
     /// The end of the connection.
@@ -118,7 +184,18 @@ const READ_BYTES: usize = 16 * 1024;
 struct Body {
     framing: Framing,
     raw: Vec<u8>,
-    complete: bool,
+    over: Option<Over>,
+}
+
+/// How a body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// Where it should.
+    Whole,
+    /// Before.
+    Cut,
+    /// By a RST.
+    Reset,
 }
 
 impl Body {
@@ -130,28 +207,27 @@ impl Body {
             Some(length) => Framing::Length(length),
             None => Framing::Close,
         };
-        Self { framing, raw: answer.rest.clone(), complete: false }
+        Self { framing, raw: answer.rest.clone(), over: None }
     }
 
     fn chunked(&self) -> bool {
-        matches!(self.framing, Framing::Chunked(_))
+        matches!(self.framing, Framing::Chunked(_) | Framing::Trailers)
     }
 
-    async fn next(&mut self, server: &mut Io) -> Option<Vec<u8>> {
-        loop {
-            let piece = self.take();
-            if !piece.is_empty() {
-                return Some(piece);
-            }
-            if self.complete {
-                return None;
-            }
-            // As large as proxies read, so that what is sent in one piece is one here.
-            self.raw.reserve(READ_BYTES);
-            if !matches!(server.read_buf(&mut self.raw).await, Ok(size) if size > 0) {
-                self.complete = matches!(self.framing, Framing::Close);
-                return None;
-            }
+    /// The next piece, or its end; nothing as long as neither has come.
+    fn next(&mut self) -> Option<Option<Vec<u8>>> {
+        let piece = if self.over.is_none() { self.take() } else { Vec::new() };
+        if piece.is_empty() { self.over.map(|_| None) } else { Some(Some(piece)) }
+    }
+
+    /// The server has sent something, or has ended.
+    fn heard(&mut self, read: &std::io::Result<usize>) {
+        let fin = if matches!(self.framing, Framing::Close) { Over::Whole } else { Over::Cut };
+        match read {
+            Ok(0) => self.over = Some(fin),
+            Ok(_) => {}
+            Err(why) if why.kind() == ErrorKind::UnexpectedEof => self.over = Some(fin),
+            Err(_) => self.over = Some(Over::Reset),
         }
     }
 
@@ -164,18 +240,35 @@ impl Body {
                 Framing::Length(left) => {
                     piece.extend(self.raw.drain(..self.raw.len().min(*left)));
                     *left -= piece.len();
-                    self.complete = *left == 0;
+                    if *left == 0 {
+                        self.over = Some(Over::Whole);
+                    }
                     return piece;
                 }
                 Framing::Chunked(0) => {
                     let Some(end) = self.raw.windows(2).position(|two| two == b"\r\n") else { return piece };
                     let line: Vec<u8> = self.raw.drain(..end + 2).collect();
                     let digits: String = String::from_utf8_lossy(&line).chars().take_while(char::is_ascii_hexdigit).collect();
-                    let Ok(size @ 1..) = usize::from_str_radix(&digits, 16) else {
-                        self.complete = true;
+                    match usize::from_str_radix(&digits, 16) {
+                        Ok(0) => {
+                            self.framing = Framing::Trailers;
+                            continue;
+                        }
+                        Ok(size) => {
+                            self.framing = Framing::Chunked(size.saturating_add(2));
+                            continue;
+                        }
+                        Err(_) => self.over = Some(Over::Cut),
+                    }
+                    return piece;
+                }
+                Framing::Trailers => {
+                    let Some(end) = self.raw.windows(2).position(|two| two == b"\r\n") else { return piece };
+                    self.raw.drain(..end + 2);
+                    if end == 0 {
+                        self.over = Some(Over::Whole);
                         return piece;
-                    };
-                    self.framing = Framing::Chunked(size.saturating_add(2));
+                    }
                 }
                 Framing::Chunked(left) => {
                     let taken = self.raw.len().min(*left);
@@ -197,15 +290,15 @@ mod tests {
 
     #[test]
     fn a_chunked_body_reads_the_same_however_it_is_cut() {
-        let raw = b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n";
+        let raw = b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nX-Trailer: 1\r\n\r\n";
         for size in 1..=raw.len() {
-            let mut body = Body { framing: Framing::Chunked(0), raw: Vec::new(), complete: false };
+            let mut body = Body { framing: Framing::Chunked(0), raw: Vec::new(), over: None };
             let mut text = Vec::new();
             for piece in raw.chunks(size) {
                 body.raw.extend_from_slice(piece);
                 text.extend(body.take());
             }
-            assert_eq!((text.as_slice(), body.complete), (&b"hello world"[..], true), "pieces of {size}");
+            assert_eq!((text.as_slice(), body.over), (&b"hello world"[..], Some(Over::Whole)), "pieces of {size}");
         }
     }
 }

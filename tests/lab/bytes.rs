@@ -48,6 +48,17 @@ pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The same frame with another first byte.
+pub(crate) fn opened_by(first: u8, mut frame: Vec<u8>) -> Vec<u8> {
+    frame[0] = first;
+    frame
+}
+
+/// The same frame without its FIN: more of the message follows.
+pub(crate) fn fragment(frame: Vec<u8>) -> Vec<u8> {
+    opened_by(frame[0] & 0x7F, frame)
+}
+
 fn begun(opcode: u8, size: usize, mask_bit: u8) -> Vec<u8> {
     let fin = 0x80 | opcode;
     match u16::try_from(size) {
@@ -61,6 +72,29 @@ fn begun(opcode: u8, size: usize, mask_bit: u8) -> Vec<u8> {
 pub(crate) fn event(data: &str) -> String {
     let text = format!("data: {data}\n\n");
     format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+/// A chunk.
+pub(crate) fn chunk(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let bytes = bytes.as_ref();
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+/// What stands in chunks, and whether the last one is there; behind it nothing may stand.
+pub(crate) fn unchunked(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|two| two == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
+        let (data, behind) = bytes[end + 2..].split_at(size);
+        body.extend_from_slice(data);
+        bytes = behind.strip_prefix(b"\r\n").unwrap();
+        if size == 0 {
+            assert_eq!(bytes, b"");
+            return (body, true);
+        }
+    }
+    assert_eq!(bytes, b"");
+    (body, false)
 }
 
 /// Every value that a byte can have.

@@ -120,9 +120,13 @@ pub(crate) async fn bytes_pass(boxes: &str) {
 }
 
 /// A server that echoes while it reads, and a client that sends more than fits on the way: nobody may wait for anybody.
-pub(crate) async fn a_flood_passes(mut client: Peer, mut server: Peer) {
+pub(crate) async fn a_flood_passes(client: Peer, server: Peer) {
+    a_flood_of(client, server, (0..1 << 20).map(|at: u32| (at % 251) as u8).collect()).await;
+}
+
+/// The same with bytes that mean something.
+pub(crate) async fn a_flood_of(client: Peer, mut server: Peer, bytes: Vec<u8>) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
-    const SIZE: usize = 1 << 20;
     let echo = tokio::spawn(async move {
         let mut bytes = vec![0; 4_096];
         while let Ok(size) = server.0.read(&mut bytes).await
@@ -132,15 +136,15 @@ pub(crate) async fn a_flood_passes(mut client: Peer, mut server: Peer) {
             server.0.flush().await.unwrap();
         }
     });
-    let (mut from, mut to) = split(std::mem::replace(&mut client.0, proxyprobe_probes::io::pipe::pipe(Default::default()).0));
+    let (mut from, mut to) = split(client.0);
+    let flood = bytes.clone();
     let sent = tokio::spawn(async move {
-        let bytes: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
-        to.write_all(&bytes).await.unwrap();
+        to.write_all(&flood).await.unwrap();
         to.shutdown().await.unwrap();
     });
     let mut back = Vec::new();
     tokio::time::timeout(Duration::from_secs(600), from.read_to_end(&mut back)).await.expect("the flood stands still").unwrap();
-    assert!(back.len() == SIZE && back.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8));
+    assert!(back == bytes);
     sent.await.unwrap();
     echo.await.unwrap();
 }

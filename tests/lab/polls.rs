@@ -1,7 +1,7 @@
 //! Requests whose answers take their time.
 
 use crate::bench::Bench;
-use crate::bytes::{GET, PAGE, POST, STREAM, UPGRADE, event};
+use crate::bytes::{EVENTS, GET, PAGE, POST, STREAM, UPGRADE, event};
 use crate::passing::{frames_pass, requests_pass, streams_pass, websockets_pass};
 use crate::peer::End;
 use std::time::Duration;
@@ -66,15 +66,13 @@ pub(crate) async fn cache_answers() {
         second.gets(answer("first")).await;
         assert_eq!(second.end().await, End::Fin);
         assert!(start.elapsed() <= Duration::from_millis(150), "{:?}", start.elapsed());
-        for server_answers in [false, true] {
-            let (mut client, mut server) = bench.asks(asked(&format!("/{word}/3"))).await;
+        for path in [format!("/{word}/1"), format!("/{word}/3"), format!("/?{word}")] {
+            let mut client = bench.connects();
             let start = Instant::now();
-            if server_answers {
-                // Perhaps nobody listens any more.
-                let _ = server.0.write_all(answer("another").as_bytes()).await;
-            }
+            client.sends(asked(&path)).await;
             client.gets(answer("first")).await;
-            assert_eq!(client.end_since(start).await, (0, End::Fin), "server_answers={server_answers}");
+            assert_eq!(client.end_since(start).await, (0, End::Fin), "{path}");
+            bench.nobody_arrived();
         }
         // Paths without the word.
         for number in 0..2 {
@@ -126,4 +124,74 @@ pub(crate) async fn keep_aborted_requests() {
     let (client, server) = Bench::new(boxes).switches().await;
     frames_pass(client, server).await;
     requests_pass(boxes).await;
+}
+
+pub(crate) async fn retry_requests() {
+    let with_body = POST.replace("POST", "GET");
+    for after in [500, 5_000] {
+        let boxes = format!("retry-requests:after={after}ms");
+        for request in [GET, EVENTS] {
+            let mut bench = Bench::new(&boxes);
+            let (mut client, mut first) = bench.asks(request).await;
+            let start = Instant::now();
+            first.gets(request).await;
+            assert_eq!(first.end_since(start).await, (after, End::Fin));
+            let mut second = bench.arrives().await;
+            assert_eq!(start.elapsed().as_millis(), after);
+            second.gets(request).await;
+            // Once more and never again; the first answer is not heard any more.
+            client.hears_nothing(60).await;
+            let _ = first.0.write_all(PAGE.as_bytes()).await;
+            client.hears_nothing(60).await;
+            bench.nobody_arrived();
+            second.sends(STREAM).await;
+            client.gets(STREAM).await;
+            client.hears_nothing(60).await;
+            second.sends(event("1")).await;
+            client.gets(event("1")).await;
+            drop(second);
+            assert_eq!(client.end().await, End::Fin);
+            // In the last moment a first byte comes: the rest may take its time.
+            let (mut client, mut first) = bench.asks(request).await;
+            first.gets(request).await;
+            sleep(Duration::from_millis(after as u64 - 1)).await;
+            first.sends("H").await;
+            client.gets("H").await;
+            client.hears_nothing(60).await;
+            first.sends(&PAGE.as_bytes()[1..]).await;
+            client.gets(&PAGE.as_bytes()[1..]).await;
+            bench.nobody_arrived();
+            // Nobody asks again for a client that has left, however it did.
+            for resets in [false, true] {
+                let (client, mut first) = bench.asks(request).await;
+                first.gets(request).await;
+                if resets {
+                    client.reset();
+                } else {
+                    drop(client);
+                }
+                assert_eq!(first.end().await, if resets { End::Reset } else { End::Fin });
+                sleep(Duration::from_secs(60)).await;
+                bench.nobody_arrived();
+            }
+        }
+        for request in [POST, UPGRADE, &with_body, &GET.replace("GET", "DELETE")] {
+            let mut bench = Bench::new(&boxes);
+            let (mut client, mut server) = bench.asks(request).await;
+            server.gets(request).await;
+            client.hears_nothing(60).await;
+            bench.nobody_arrived();
+            server.sends(PAGE).await;
+            client.gets(PAGE).await;
+        }
+        let mut bench = Bench::new(&boxes);
+        let head = with_body.strip_suffix("01234").unwrap();
+        let (mut client, mut server) = bench.asks(head).await;
+        server.gets(head).await;
+        client.sends("01234").await;
+        server.gets("01234").await;
+        requests_pass(&boxes).await;
+        streams_pass(&boxes).await;
+        websockets_pass(&boxes).await;
+    }
 }

@@ -45,6 +45,8 @@ async fn forwards(boxes: &str) {
         ("origin.test", "/a/b?c=d", "origin.test:80", "/a/b?c=d"),
         ("origin.test:8080", "/a", "origin.test:8080", "/a"),
         ("origin.test", "", "origin.test:80", "/"),
+        ("origin.test", "?c=/d", "origin.test:80", "/?c=/d"),
+        ("origin.test:81", "?c", "origin.test:81", "/?c"),
         ("192.0.2.1", "/http://other.test/", "192.0.2.1:80", "/http://other.test/"),
         ("[2001:db8::1]", "/a", "[2001:db8::1]:80", "/a"),
         ("[2001:db8::1]:81", "/a", "[2001:db8::1]:81", "/a"),

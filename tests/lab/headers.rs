@@ -20,7 +20,7 @@ pub(crate) async fn edit_headers() {
         (
             "add-vendor",
             "GET /a HTTP/1.1\r\nHost: origin.test\r\nUser-Agent: ring\r\nX-Own: 1\r\nProxyprobe-Own: 2\r\nLast-Event-ID: 7\r\n\
-             Accept: */*\r\nConnection: close\r\nX-BlueCoat-Via: 0a1b2c3d4e5f6071\r\nX-Zscaler-Client: lab\r\nX-IMForwards: 20\r\n\r\n",
+             Accept: */*\r\nConnection: close\r\nX-BlueCoat-Via: 0a1b2c3d4e5f6071\r\nZ-Forwarded-For: 10.1.2.3\r\nX-IMForwards: 20\r\n\r\n",
             ANSWERED,
         ),
         (

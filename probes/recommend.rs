@@ -151,7 +151,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         id: "websocket-needed-sse-instead",
-        when: |s| s.needs_websocket() && s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
+        when: |s| s.needs_websocket() && s.streams(),
         transport: Some(Transport::Sse),
         sentence: "WebSockets are what the application needs, but they are not known to work here: use Server-Sent Events for what the server says and a POST for each thing that the client sends.",
     },
@@ -187,7 +187,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         id: "sse",
-        when: |s| s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
+        when: Situation::streams,
         transport: Some(Transport::Sse),
         sentence: "Use Server-Sent Events: the client mostly listens.",
     },
@@ -208,6 +208,12 @@ const RULES: &[Rule] = &[
         when: |s| s.usable(Transport::LongPolling),
         transport: Some(Transport::LongPolling),
         sentence: "Use long polling: it is the only transport that is known to work here.",
+    },
+    Rule {
+        id: "sse-late",
+        when: |s| s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
+        transport: Some(Transport::Sse),
+        sentence: "Use Server-Sent Events, although events come late: nothing else is known to work here.",
     },
     NOTHING_WORKS,
 ];
@@ -269,10 +275,22 @@ impl Situation {
         !matches!(self.verdict(transport), Verdict::Inconclusive | Verdict::NotTested)
     }
 
-    /// Whether an application can be built on it; a stream that a header mends counts, and what changes messages does not.
+    /// Whether an application can be built on it; a stream that a header mends counts. What changes messages does not, nor does
+    /// a stream of a type that no EventSource accepts, unless the client reads streams by itself.
     fn usable(&self, transport: Transport) -> bool {
-        let usable = self.verdict(transport).is_usable() || (transport == Transport::Sse && self.mended());
-        usable && !(transport == Transport::WebSocket && self.findings.iter().any(|f| f.code == zombie::FRAMES_ALTERED))
+        let found = |code| self.findings.iter().any(|f| f.code == code);
+        let reads_itself = matches!(self.answers.client, Client::Node | Client::Mobile);
+        let useless = match transport {
+            Transport::WebSocket => found(zombie::FRAMES_ALTERED),
+            Transport::Sse => found(sse::CONTENT_TYPE_CHANGED) && !reads_itself,
+            Transport::LongPolling => false,
+        };
+        !useless && (self.verdict(transport).is_usable() || (transport == Transport::Sse && self.mended()))
+    }
+
+    /// Whether event streams can be built on, and are in time.
+    fn streams(&self) -> bool {
+        self.usable(Transport::Sse) && self.answers.client != Client::Constrained && !self.starved()
     }
 
     /// Whether everything that is wrong with event streams is mended by headers.
@@ -285,7 +303,7 @@ impl Situation {
     fn starved(&self) -> bool {
         // What holds only the beginning is satisfied by a comment there.
         let held = |f: &Finding| f.code == sse::BUFFERED_BY_SIZE && f.word("holds") != Some("first");
-        !self.mended() && self.findings.iter().any(|f| held(f) || f.code == sse::TRICKLED)
+        !self.mended() && self.findings.iter().any(|f| held(f) || [sse::TRICKLED, sse::ONE_EVENT_BEHIND].contains(&f.code))
     }
 
     fn needs_websocket(&self) -> bool {

@@ -188,7 +188,7 @@ pub struct Serve {
 pub enum Lab {
     /// List the middleboxes, a line each
     List {
-        /// With products and parameters
+        /// With parameters
         #[arg(long, short)]
         verbose: bool,
     },

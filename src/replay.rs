@@ -17,8 +17,8 @@ pub struct Replay {
 
 /// What stands for a finding.
 enum Part {
-    /// A middlebox.
-    Plays(String),
+    /// Middleboxes.
+    Plays(Vec<String>),
     /// Nothing: it is a consequence of another finding.
     Follows,
     /// Nothing can.
@@ -35,12 +35,18 @@ pub fn replay(report: &Report) -> Replay {
         let mut parts: Vec<String> = Vec::new();
         for finding in report.judgement.findings.iter().filter(|finding| finding.leg == Some(leg)) {
             match part(finding, &report.judgement.findings) {
-                Part::Plays(text) if !parts.contains(&text) => parts.push(text),
-                Part::Plays(_) | Part::Follows => {}
+                Part::Plays(texts) => {
+                    let readable = texts.iter().all(|text| text.parse::<Spec>().is_ok());
+                    if !readable {
+                        replay.cannot.push((finding.code.id, Some(leg), "the lab does not go as far as its figures"));
+                    }
+                    let new: Vec<String> = texts.into_iter().filter(|text| readable && !parts.contains(text)).collect();
+                    parts.extend(new);
+                }
+                Part::Follows => {}
                 Part::Cannot(why) => replay.cannot.push((finding.code.id, Some(leg), why)),
             }
         }
-        // Every part is of this file's own making: one that cannot be read is a part that the lab does not have.
         let row: Vec<Spec> = merge(parts).iter().filter_map(|text| text.parse().ok()).collect();
         if !row.is_empty() {
             replay.rows.insert(leg, row);
@@ -105,7 +111,8 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
     let caused_a_reset = || all.iter().any(|other| other.caused_by == Some(finding.code) && other.code.id == "idle.reset");
     let mended = || word("mended_by").contains("X-Accel-Buffering");
     let by = |resets: bool| if resets { ",by=rst" } else { "" };
-    let plays = |text: &str| Part::Plays(text.to_owned());
+    let one = |text: String| Part::Plays(vec![text]);
+    let plays = |text: &str| one(text.to_owned());
     match finding.code.id {
         "upgrade.header-stripped" if word("http_version_seen") == "1.0" => plays("edit-headers:how=http-1.0"),
         "upgrade.header-stripped" => plays("strip-upgrade"),
@@ -114,7 +121,7 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         }
         "upgrade.connection-rewritten" => plays("rewrite-connection:to=keep-alive"),
         "upgrade.token-case-sensitive" => plays("strip-upgrade:unless=mixed-case"),
-        "upgrade.refused" => Part::Plays(format!("answer-requests:only=websockets,status={}", number("status").unwrap_or(403))),
+        "upgrade.refused" => one(format!("answer-requests:only=websockets,status={}", number("status").unwrap_or(403))),
         "upgrade.no-answer" => plays("answer-requests:only=websockets,with=nothing"),
         "upgrade.lost-101" if number("status").is_some() => plays("swallow-101:then=502"),
         "upgrade.lost-101" => plays("swallow-101"),
@@ -124,23 +131,26 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "zombie.silent-both-ways" => plays("swallow-after-101:way=both"),
         "zombie.silent-to-server" => plays("swallow-after-101:way=to-server"),
         "zombie.silent-to-client" => plays("swallow-after-101:way=to-client"),
-        "zombie.closed-early" if !caused_an_end() => Part::Plays(format!(
-            "close-after-frames:frames={}",
-            frames(number("after_messages"), number("after_ms").unwrap_or(0))
-        )),
+        "zombie.closed-early" if !caused_an_end() => {
+            one(format!("close-after-frames:frames={}", frames(number("after_messages"), number("after_ms").unwrap_or(0))))
+        }
         "zombie.closed-early" => {
             let after = number("after_ms").unwrap_or(0);
-            Part::Plays(format!("close-after-101:after={after}ms{}", by(caused_a_reset())))
+            one(format!("close-after-101:after={after}ms{}", by(caused_a_reset())))
         }
         "zombie.foreign-bytes" => plays("write-page-after-101"),
         "zombie.greeting-lost" => plays("lose-greeting"),
         "zombie.frames-altered" => {
-            let bytes = number("bytes").unwrap_or(125).saturating_add(2);
-            Part::Plays(format!("lose-last-byte:below={bytes},way={}", word("direction")))
+            let below = number("largest_bytes").or(number("bytes")).unwrap_or(125).saturating_add(2);
+            let ways = match word("direction") {
+                "both" => vec!["to-server", "to-client"],
+                way => vec![way],
+            };
+            Part::Plays(ways.iter().map(|way| format!("lose-last-byte:below={below},way={way}")).collect())
         }
         "zombie.size-limited" => {
             let above = number("bytes").unwrap_or(1_000).max(1);
-            Part::Plays(format!("stall-large-frames:above={above},way={}", word("direction")))
+            one(format!("stall-large-frames:above={above},way={}", word("direction")))
         }
         "idle.closed" | "idle.reset" | "idle.one-side-told" => {
             let tells = match (finding.code.id, word("told"), word("server_end")) {
@@ -152,15 +162,15 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
                 _ => "resets-client",
             };
             let after = number("after_ms").unwrap_or_else(between);
-            Part::Plays(format!("end-when-idle:only={only},after={after}ms,tells={tells}"))
+            one(format!("end-when-idle:only={only},after={after}ms,tells={tells}"))
         }
         "idle.dropped-silently" => {
             let then = if word("on_next_send") == "reset" { "resets" } else { "drops" };
-            Part::Plays(format!("forget-when-idle:only={only},after={}ms,then={then}", between()))
+            one(format!("forget-when-idle:only={only},after={}ms,then={then}", between()))
         }
         "lifetime.capped" => {
             let resets = word("end") == "reset";
-            Part::Plays(format!("cap-lifetime:only={only},age={}ms{}", number("age_ms").unwrap_or(0), by(resets)))
+            one(format!("cap-lifetime:only={only},age={}ms{}", number("age_ms").unwrap_or(0), by(resets)))
         }
         "sse.buffered-until-end" if mended() => plays("hold-stream:hint=obeyed"),
         "sse.buffered-until-end" if word("content_encoding") == "gzip" => plays("compress-stream"),
@@ -172,30 +182,33 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
                 (_, None) => ",then=keeps-the-rest",
                 _ => "",
             };
-            Part::Plays(format!("hold-until-bytes:bytes={}{then}", number("bytes").unwrap_or(4096)))
+            one(format!("hold-until-bytes:bytes={}{then}", number("bytes").unwrap_or(4096)))
         }
         "sse.trickled" => {
             let (bytes, every) = (number("bytes").unwrap_or(1).max(1), number("every_ms").unwrap_or(100));
-            Part::Plays(format!("trickle-stream:bytes={bytes},every={every}ms"))
+            one(format!("trickle-stream:bytes={bytes},every={every}ms"))
         }
-        "sse.delayed" => Part::Plays(format!("delay-events:by={}ms", number("extra_delay_p50_ms").unwrap_or(800))),
+        "sse.delayed" => one(format!("delay-events:by={}ms", number("extra_delay_p50_ms").unwrap_or(800))),
         "sse.one-event-behind" => plays("keep-one-event"),
-        "sse.headers-withheld" => Part::Plays(format!("withhold-head:for={}ms", number("head_delay_ms").unwrap_or(800))),
-        "sse.content-type-changed" => plays("change-content-type"),
+        "sse.headers-withheld" => one(format!("withhold-head:for={}ms", number("head_delay_ms").unwrap_or(800))),
+        "sse.content-type-changed" => match word("content_type").split(';').next().unwrap_or_default().trim() {
+            to @ ("text/html" | "application/octet-stream") => one(format!("change-content-type:to={to}")),
+            _ => plays("change-content-type"),
+        },
         "sse.content-altered" => plays("inject-text"),
         "sse.duplicated" => plays("repeat-events"),
         "sse.cut" if number("age_ms").is_none() => Part::Cannot("the report does not say when"),
-        "sse.cut" => Part::Plays(format!("cut-streams:after={}ms", number("age_ms").unwrap_or(0))),
+        "sse.cut" => one(format!("cut-streams:after={}ms", number("age_ms").unwrap_or(0))),
         "sse.last-event-id-removed" => plays("edit-headers:how=drop-last-event-id"),
         "sse.refused" if number("status") == Some(200) => plays("show-progress-page"),
-        "sse.refused" => Part::Plays(format!("answer-requests:only=streams,status={}", number("status").unwrap_or(403))),
+        "sse.refused" => one(format!("answer-requests:only=streams,status={}", number("status").unwrap_or(403))),
         "long_poll.cut" => match number("after_ms") {
-            Some(after) => Part::Plays(format!("end-when-idle:only=requests,after={after}ms")),
-            None => Part::Plays(format!("forget-when-idle:only=requests,after={}ms", between())),
+            Some(after) => one(format!("end-when-idle:only=requests,after={after}ms")),
+            None => one(format!("forget-when-idle:only=requests,after={}ms", between())),
         },
         "long_poll.answered-by-gateway" => match (number("after_ms"), number("status")) {
-            (Some(after), Some(status @ 502..=504)) => Part::Plays(format!("give-up-on-answers:after={after}ms,with={status}")),
-            (Some(after), _) => Part::Plays(format!("give-up-on-answers:after={after}ms")),
+            (Some(after), Some(status @ 502..=504)) => one(format!("give-up-on-answers:after={after}ms,with={status}")),
+            (Some(after), _) => one(format!("give-up-on-answers:after={after}ms")),
             _ => Part::Cannot("the report does not say when"),
         },
         "long_poll.cached" => plays("cache-answers"),

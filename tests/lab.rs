@@ -66,7 +66,7 @@ ring! {
     reaching: refuse_connections, ignore_connections, reset_connections, answer_requests;
     proxies: proxy, proxy_refuses_tunnels, proxy_fakes_tunnels, proxy_asks_credentials;
     encrypted: inspect_tls, end_client_hello;
-    headers: edit_headers;
+    headers: edit_headers, reverse_proxy;
     upgrading: strip_upgrade, rewrite_connection, swallow_101, forge_101, alter_101;
     upgraded: swallow_after_101, close_after_101, write_page_after_101, lose_greeting;
     framed: answer_pings, invent_close, ignore_pings, lose_last_byte, stall_large_frames, close_after_frames, close_after_bytes;

@@ -28,6 +28,7 @@ impl Chance {
 #[derive(Debug)]
 struct Case {
     boxes: String,
+    /// Milliseconds, or bytes.
     true_ms: u64,
     leg: Leg,
     seed: u64,
@@ -108,5 +109,49 @@ fn a_gateway_that_gives_up_is_measured() {
     hold(&cases, &["long-polling"], |case, finding| {
         let code = if case.boxes.ends_with("nothing") { "long_poll.cut" } else { "long_poll.answered-by-gateway" };
         finding.code.id == code && near(case, finding, "after_ms", 60)
+    });
+}
+
+/// A middlebox with a number of bytes, on one leg.
+fn sizes(name: &str, parameter: &str, (least, most): (u64, u64), others: &[&str], count: u64) -> Vec<Case> {
+    let mut cases = cases(name, parameter, (least, most), others, count);
+    for case in &mut cases {
+        case.boxes = case.boxes.replace("ms,", ",");
+    }
+    cases
+}
+
+fn brackets(case: &Case, finding: &Finding, lower: &str, upper: &str) -> bool {
+    let figure = |name| finding.number(name);
+    figure(lower).is_some_and(|lower| lower <= case.true_ms) && figure(upper).is_some_and(|upper| case.true_ms <= upper)
+}
+
+/// The direction in which a finding says that messages suffer is the one in the settings.
+fn same_way(case: &Case, finding: &Finding) -> bool {
+    finding.word("direction").is_some_and(|way| case.boxes.ends_with(&format!("way={way}")))
+}
+
+#[test]
+fn the_size_of_a_buffer_is_bracketed() {
+    let cases = sizes("hold-until-bytes", "bytes", (1_500, 60_000), &["then=holds-again", "then=flows"], 6);
+    hold(&cases, &["sse"], |case, finding| {
+        finding.code.id == "sse.buffered-by-size" && brackets(case, finding, "lower_bytes", "upper_bytes")
+    });
+}
+
+#[test]
+fn the_size_and_the_direction_of_messages_that_stall_are_bracketed() {
+    let cases = sizes("stall-large-frames", "above", (130, 16_000), &["way=to-server", "way=to-client"], 6);
+    hold(&cases, &["websocket"], |case, finding| {
+        finding.code.id == "zombie.size-limited" && same_way(case, finding) && brackets(case, finding, "bytes", "lost_bytes")
+    });
+}
+
+#[test]
+fn the_size_and_the_direction_of_messages_that_change_are_found() {
+    let cases = sizes("lose-last-byte", "below", (100, 5_000), &["way=to-server", "way=to-client"], 6);
+    hold(&cases, &["websocket"], |case, finding| {
+        let below = |name| finding.number(name).is_some_and(|bytes| bytes < case.true_ms);
+        finding.code.id == "zombie.frames-altered" && same_way(case, finding) && below("bytes") && below("largest_bytes")
     });
 }

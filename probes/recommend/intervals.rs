@@ -1,6 +1,8 @@
 //! How often something must be sent, and for how long a request may be held.
 
 use super::Situation;
+use crate::finding::{Finding, Outcome};
+use crate::idle;
 use crate::transport::Transport;
 
 /// Intervals that people use, in seconds.
@@ -26,6 +28,14 @@ pub(super) fn heartbeat(s: &Situation, transport: Option<Transport>) -> Option<u
             (None, _, lost) => lost.map(|lost| lost / 2),
         })
         .min();
+    // Of silences that were not tried, or not judged, nothing is known.
+    let unknown = |f: &Finding| {
+        let of_transport = f.code.probe() == "idle" && f.word("transport") == Some(transport.as_str());
+        of_transport && (f.outcome == Outcome::Inconclusive || f.code == idle::LADDER_LIMITED)
+    };
+    if shortest.is_none() && s.findings.iter().any(unknown) {
+        return None;
+    }
     match shortest {
         Some(limit) => Some(usual(limit / 2).min(DEFAULT_HEARTBEAT_S)),
         None => (transport != Transport::LongPolling && s.longest_idle_ms > 30_000).then_some(DEFAULT_HEARTBEAT_S),

@@ -83,6 +83,11 @@ fn each_rule_is_needed() {
         findings: vec![Finding::new(sse::TRICKLED, "")],
         ..Situation::default()
     });
+    all.push(Situation {
+        verdicts: [(Transport::Sse, Verdict::Degraded)].into(),
+        findings: vec![Finding::new(sse::ONE_EVENT_BEHIND, "")],
+        ..Situation::default()
+    });
     for rule in RULES {
         let decides = |s: &Situation| RULES.iter().find(|rule| (rule.when)(s)).is_some_and(|first| first.id == rule.id);
         assert!(all.iter().any(decides), "{} never decides", rule.id);
@@ -119,6 +124,34 @@ fn every_code_leads_to_advice_or_to_none() {
         assert_eq!(advice.asks_for_network_team, if blames { vec![code.section("For the network team")] } else { Vec::new() });
         assert_eq!(advice.because.contains(&code.id), blames || verdict == Verdict::Inconclusive, "{}", code.id);
         assert_eq!(advice.transport == "none", matches!(verdict, Verdict::Broken | Verdict::Inconclusive), "{}", code.id);
+    }
+}
+
+#[test]
+fn streams_that_come_late_or_that_no_browser_takes_are_the_last_resort() {
+    let with = |code: Code, websocket, polling, answers| {
+        let verdicts =
+            [(Transport::WebSocket, websocket), (Transport::Sse, Verdict::Degraded), (Transport::LongPolling, polling)];
+        let findings = vec![Finding::new(code, "").on(Transport::Sse)];
+        recommend(&Situation { verdicts: verdicts.into(), findings, answers, ..Situation::default() }).transport
+    };
+    let interactive = Answers { interactive: true, ..Answers::default() };
+    for code in [sse::TRICKLED, sse::BUFFERED_BY_SIZE, sse::ONE_EVENT_BEHIND, sse::CONTENT_TYPE_CHANGED] {
+        assert_eq!(with(code, Verdict::Broken, Verdict::Works, interactive), "long-polling", "{}", code.id);
+        assert_eq!(with(code, Verdict::Works, Verdict::Broken, Answers::default()), "websocket", "{}", code.id);
+    }
+    let node = Answers { client: Client::Node, ..Answers::default() };
+    assert_eq!(with(sse::CONTENT_TYPE_CHANGED, Verdict::Broken, Verdict::Works, node), "sse");
+    assert_eq!(with(sse::TRICKLED, Verdict::Broken, Verdict::Broken, Answers::default()), "sse");
+}
+
+#[test]
+fn no_heartbeat_is_told_where_no_silence_was_tried() {
+    for code in [idle::LADDER_LIMITED, idle::INCONCLUSIVE] {
+        let verdicts = [(Transport::WebSocket, Verdict::Works)].into();
+        let findings = vec![Finding::new(code, "").on(Transport::WebSocket)];
+        let advice = recommend(&Situation { verdicts, findings, longest_idle_ms: 32_000, ..Situation::default() });
+        assert_eq!((advice.transport, advice.heartbeat_seconds), ("websocket", None), "{}", code.id);
     }
 }
 

@@ -94,6 +94,7 @@ fn altered(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding
     let changed = here.len().saturating_add(there.len());
     let size = |(_, number, arrived): &(What, u32, u32)| exchange.asked.size(*number).unwrap_or(*arrived);
     let smallest = here.iter().chain(&there).map(size).min()?;
+    let largest = here.iter().chain(&there).map(size).max()?;
     let last = record.client.entries.last().map_or(0, |entry| entry.at_ms);
     if let Some(doubt) = around.doubt(record, last) {
         return Some(inconclusive(doubt));
@@ -113,7 +114,11 @@ fn altered(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding
         1 => format!("A message of {smallest} bytes arrived changed at {where_to}."),
         _ => format!("{changed} messages arrived changed at {where_to}, the smallest of {smallest} bytes."),
     };
-    let finding = Finding::new(FRAMES_ALTERED, summary).towards(direction).with("bytes", smallest).with("changed", changed);
+    let finding = Finding::new(FRAMES_ALTERED, summary)
+        .towards(direction)
+        .with("bytes", smallest)
+        .with("largest_bytes", largest)
+        .with("changed", changed);
     Some(stamp(finding, record))
 }
 

@@ -3,7 +3,8 @@
 use super::{Outcome, Terminal};
 use crate::cli::{Selftest, TableFormat};
 use crate::exit;
-use crate::selftest::{CASES, CONTROLS, Case, Tried, Weather, in_parallel, matrix, trials};
+use crate::selftest::matrix::{self, Weathered};
+use crate::selftest::{CASES, CONTROLS, Case, Trial, Weather, in_parallel, trials};
 
 pub(super) fn selftest(flags: &Selftest, terminal: Terminal) -> Result<Outcome, String> {
     let wanted = |case: &&Case| flags.only.as_ref().is_none_or(|only| case.boxes.contains(only.as_str()));
@@ -24,7 +25,7 @@ pub(super) fn selftest(flags: &Selftest, terminal: Terminal) -> Result<Outcome, 
                 TableFormat::Text => matrix::table(&tried, false),
                 TableFormat::Markdown => matrix::page(&tried),
             };
-            return Ok(outcome(flags, &tried, print));
+            return Ok(outcome(print, tried.iter().any(|tried| !tried.is_right())));
         }
     };
     let all: Vec<_> = seeds.flat_map(|seed| trials(&controls).into_iter().map(move |trial| (seed, trial))).collect();
@@ -32,15 +33,14 @@ pub(super) fn selftest(flags: &Selftest, terminal: Terminal) -> Result<Outcome, 
         return Err("seeds are for controls, and no control has this in its name".to_owned());
     }
     (terminal.say)(&format!("proxyprobe: {} trials in memory", all.len()));
-    let tried =
-        in_parallel(&all, |(seed, trial)| trial.scenario().and_then(|scenario| trial.run(&Weather::of(*seed).over(scenario))));
-    let tried = tried.into_iter().collect::<Result<Vec<_>, String>>()?;
-    let seeds: Vec<u64> = all.iter().map(|(seed, _)| *seed).collect();
-    Ok(outcome(flags, &tried, matrix::weather(&seeds, &tried)))
+    let run = |(seed, trial): &(u64, Trial)| {
+        let tried = trial.scenario().and_then(|scenario| trial.run(&Weather::of(*seed).over(scenario)))?;
+        Ok(Weathered::of(*seed, tried))
+    };
+    let all = in_parallel(&all, run).into_iter().collect::<Result<Vec<_>, String>>()?;
+    Ok(outcome(matrix::weather(&all), all.iter().any(|one| one.alarm)))
 }
 
-fn outcome(flags: &Selftest, tried: &[Tried], print: String) -> Outcome {
-    let seeded = flags.seed.is_some() || flags.seeds.is_some();
-    let wrong = tried.iter().any(|tried| if seeded { tried.is_false_alarm() } else { !tried.is_right() });
+fn outcome(print: String, wrong: bool) -> Outcome {
     Outcome { print, code: if wrong { exit::FAULTY } else { exit::WORKS } }
 }

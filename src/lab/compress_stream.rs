@@ -1,7 +1,7 @@
 //! Compresses a stream, and holds it meanwhile: a compressor that is never flushed gives nothing away before the end.
 
 use super::head::Head;
-use super::stream::Stream;
+use super::stream::{KEPT, Stream};
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -67,8 +67,9 @@ impl Middlebox for CompressStream {
             }
             let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
             while let Some(piece) = stream.next().await {
-                let done = gzip.write_all(&piece).and_then(|()| if holds { Ok(()) } else { gzip.flush() });
-                let ready = if holds { Vec::new() } else { std::mem::take(gzip.get_mut()) };
+                let keeps = holds && gzip.get_ref().len() < KEPT;
+                let done = gzip.write_all(&piece).and_then(|()| if keeps { Ok(()) } else { gzip.flush() });
+                let ready = if keeps { Vec::new() } else { std::mem::take(gzip.get_mut()) };
                 if done.is_err() || !stream.say(&ready).await {
                     return;
                 }

@@ -22,8 +22,9 @@ pub(super) const ENTRY: Entry = Entry {
     build: |spec, _| Arc::new(EditHeaders { how: spec.word("how").to_owned() }),
 };
 
-struct EditHeaders {
-    how: String,
+pub(super) struct EditHeaders {
+    /// A value of its parameter.
+    pub(super) how: String,
 }
 
 /// Headers that a proxy does not know: those of this tool's own protocol and anything else with the same beginning.

@@ -21,20 +21,25 @@ pub(super) const ENTRY: Entry = Entry {
             default: "all",
             means: "the sessions that it ends: all, those that name a server, those that do not",
         },
+        Parameter { name: "name", kind: Kind::Word, default: "any", means: "the one server whose sessions it ends" },
     ],
-    build: |spec, _| Arc::new(EndClientHello { by: spec.word("by").to_owned(), whose: spec.word("whose").to_owned() }),
+    build: |spec, _| {
+        let word = |name: &str| spec.word(name).to_owned();
+        Arc::new(EndClientHello { by: word("by"), whose: word("whose"), name: word("name") })
+    },
 };
 
 struct EndClientHello {
     by: String,
     whose: String,
+    name: String,
 }
 
 /// The most bytes of a ClientHello that are read: one record holds at most 16 KiB (RFC 8446 section 5.1), few need two.
 const LIMIT: usize = 32 * 1024;
 
-/// Reads until the ClientHello is whole, and says whether it names a server.
-async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<bool> {
+/// Reads until the ClientHello is whole, and says which server it names; an empty name is none.
+async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<String> {
     let mut acceptor = Acceptor::default();
     loop {
         let before = read.len();
@@ -46,7 +51,7 @@ async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<bool> {
             acceptor.read_tls(&mut new).ok()?;
         }
         match acceptor.accept() {
-            Ok(Some(accepted)) => return Some(accepted.client_hello().server_name().is_some()),
+            Ok(Some(accepted)) => return Some(accepted.client_hello().server_name().unwrap_or_default().to_owned()),
             Ok(None) => {}
             Err(_) => return None,
         }
@@ -55,7 +60,7 @@ async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<bool> {
 
 impl Middlebox for EndClientHello {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
-        let (by, whose) = (self.by.clone(), self.whose.clone());
+        let (by, whose, name) = (self.by.clone(), self.whose.clone(), self.name.clone());
         Box::pin(async move {
             let Some((mut client, first)) = relay::peek(client).await else { return };
             if first != HANDSHAKE {
@@ -64,8 +69,9 @@ impl Middlebox for EndClientHello {
             }
             let mut read = Vec::new();
             let Some(named) = hello(&mut client, &mut read).await else { return };
-            match (whose.as_str(), named) {
-                ("all", _) | ("named", true) | ("unnamed", false) => match by.as_str() {
+            let meant = name == "any" || named.eq_ignore_ascii_case(&name);
+            match (whose.as_str(), named.is_empty()) {
+                ("all", _) | ("named", false) | ("unnamed", true) if meant => match by.as_str() {
                     "rst" => client.abort(),
                     "silence" => relay::swallow(&mut client).await,
                     _ => {}

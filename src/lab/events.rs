@@ -1,5 +1,8 @@
 //! Events in the bytes of a stream, wherever these are cut.
 
+/// What is longer than this is taken for no event.
+const LONGEST: usize = 1024 * 1024;
+
 /// Finds the ends of events: an empty line behind data.
 #[derive(Debug, Default)]
 pub(super) struct Events {
@@ -13,6 +16,9 @@ impl Events {
         let (mut parts, mut rest, mut size) = (Vec::new(), piece, 0);
         for line in piece.split_inclusive(|byte| *byte == b'\n') {
             size += line.len();
+            if self.event.len() > LONGEST {
+                self.event.clear();
+            }
             self.event.extend_from_slice(line);
             let ends = [&b"\n\n"[..], b"\n\r\n"].iter().any(|end| self.event.ends_with(end));
             let blank = [&b"\n"[..], b"\r\n"].contains(&self.event.as_slice());

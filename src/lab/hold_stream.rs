@@ -94,9 +94,16 @@ impl Middlebox for HoldStream {
                 return;
             }
             let held = stream.rest().await;
-            if (!how.holds_head || stream.begin().await) && stream.say(&held).await {
-                stream.end().await;
+            if (how.holds_head && !stream.begin().await) || !stream.say(&held).await {
+                return;
             }
+            // What is more than it can keep flows.
+            while let Some(piece) = stream.next().await {
+                if !stream.say(&piece).await {
+                    return;
+                }
+            }
+            stream.end().await;
         })
     }
 }

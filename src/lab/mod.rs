@@ -169,6 +169,7 @@ middleboxes! {
     keep_aborted_requests,
     retry_requests,
     // Paths that must not be blamed.
+    reverse_proxy,
     link,
     lose_server,
 }

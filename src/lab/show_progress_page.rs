@@ -51,7 +51,7 @@ impl Middlebox for ShowProgressPage {
             sleep(after).await;
             let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n", PAGE.len());
             if stream.write(format!("{head}{PAGE}").as_bytes()).await {
-                stream.rest().await;
+                while stream.next().await.is_some() {}
             }
             stream.cut().await;
         })

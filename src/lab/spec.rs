@@ -37,7 +37,9 @@ impl Spec {
 
     /// What can be set.
     pub fn parameters(entry: &Entry) -> impl Iterator<Item = &Parameter> {
-        let only = matches!(entry.layer, Layer::Connection | Layer::Http).then_some(&ONLY);
+        // What decides before the first byte cannot look at a request.
+        let at_the_door = ["refuse-connections", "ignore-connections", "lose-server"].contains(&entry.name);
+        let only = (!at_the_door && matches!(entry.layer, Layer::Connection | Layer::Http)).then_some(&ONLY);
         entry.parameters.iter().chain(only)
     }
 

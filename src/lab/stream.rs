@@ -108,10 +108,12 @@ impl Stream {
         }
     }
 
-    /// The body to its end.
+    /// The body to its end, or as much of it as is kept.
     pub(super) async fn rest(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
-        while let Some(piece) = self.next().await {
+        while all.len() < KEPT
+            && let Some(piece) = self.next().await
+        {
             all.extend(piece);
         }
         all
@@ -162,6 +164,10 @@ impl Stream {
         }
     }
 }
+
+/// The most of one answer that a middlebox keeps to itself: far more than any event stream holds back unnoticed, and little
+/// enough for a hundred of them at once.
+pub(super) const KEPT: usize = 16 * 1024 * 1024;
 
 /// The shortest time between two pieces: what writes without a pause spins.
 pub(super) const LEAST: Duration = Duration::from_millis(1);
@@ -246,7 +252,13 @@ impl Body {
                     return piece;
                 }
                 Framing::Chunked(0) => {
-                    let Some(end) = self.raw.windows(2).position(|two| two == b"\r\n") else { return piece };
+                    let Some(end) = self.raw.windows(2).position(|two| two == b"\r\n") else {
+                        // No size of a chunk and no trailer needs so many bytes.
+                        if self.raw.len() > READ_BYTES {
+                            self.over = Some(Over::Cut);
+                        }
+                        return piece;
+                    };
                     let line: Vec<u8> = self.raw.drain(..end + 2).collect();
                     let digits: String = String::from_utf8_lossy(&line).chars().take_while(char::is_ascii_hexdigit).collect();
                     match usize::from_str_radix(&digits, 16) {
@@ -263,7 +275,13 @@ impl Body {
                     return piece;
                 }
                 Framing::Trailers => {
-                    let Some(end) = self.raw.windows(2).position(|two| two == b"\r\n") else { return piece };
+                    let Some(end) = self.raw.windows(2).position(|two| two == b"\r\n") else {
+                        // No size of a chunk and no trailer needs so many bytes.
+                        if self.raw.len() > READ_BYTES {
+                            self.over = Some(Over::Cut);
+                        }
+                        return piece;
+                    };
                     self.raw.drain(..end + 2);
                     if end == 0 {
                         self.over = Some(Over::Whole);

@@ -1,6 +1,6 @@
 //! Lets a stream through drop by drop, as scanners do to keep the client waiting ("client comforting", "data trickling").
 
-use super::stream::{LEAST, Stream};
+use super::stream::{KEPT, LEAST, Stream};
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::collections::VecDeque;
@@ -49,7 +49,7 @@ impl Middlebox for TrickleStream {
             while open || !held.is_empty() {
                 tokio::select! {
                     biased;
-                    piece = stream.next(), if open => match piece {
+                    piece = stream.next(), if open && held.len() < KEPT => match piece {
                         Some(piece) => held.extend(piece),
                         None => open = false,
                     },

@@ -208,9 +208,9 @@ pub const CASES: &[Case] = &[
     // Half a second late on an average, and at most one: below what is reported.
     case("batch-events:every=1", &[], "sse"),
     case("batch-events:every=2", &["sse.delayed"], "sse"),
-    case("keep-one-event", &["sse.one-event-behind"], "sse"),
+    case("keep-one-event", &["sse.one-event-behind"], "long-polling"),
     case("withhold-head:for=0.8", &["sse.headers-withheld"], "sse"),
-    case("change-content-type", &["sse.content-type-changed"], "sse"),
+    case("change-content-type", &["sse.content-type-changed"], "long-polling"),
     case("show-progress-page", &["sse.refused"], "long-polling"),
     case("show-progress-page:agents=mozilla", &["sse.refused"], "long-polling"),
     case("inject-text", &["sse.content-altered"], "sse"),
@@ -255,10 +255,10 @@ pub const CONTROLS: &[Case] = &[
     control("link:latency=0.02,rate=8000"),
     control("proxy"),
     control("proxy:version=1.0"),
-    control("edit-headers:how=add"),
+    control("reverse-proxy"),
     on(TLS, control("inspect-tls")),
     // A content delivery network of the operator's own in front.
-    on(TLS, control("inspect-tls + edit-headers:how=add")),
+    on(TLS, control("inspect-tls + reverse-proxy")),
     control("link:latency=0.3"),
     Case {
         control: true,

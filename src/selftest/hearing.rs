@@ -16,6 +16,7 @@ use proxyprobe_probes::io::{BoxFuture, Io};
 use proxyprobe_probes::plan::{Depth, Plan};
 use proxyprobe_probes::recommend::Answers;
 use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +40,8 @@ pub struct Scenario {
     pub link: Link,
     /// The answers to the questions.
     pub answers: Answers,
+    /// The headers that the server says its own front adds.
+    pub front_headers: &'static [&'static str],
     /// When the server dies.
     pub server_dies_ms: Option<u64>,
     /// When the run is stopped.
@@ -58,6 +61,7 @@ impl Default for Scenario {
             idle_ms: 32_000,
             link: Link { latency: Duration::from_millis(5), ..Link::default() },
             answers: Answers::default(),
+            front_headers: &[],
             server_dies_ms: None,
             stopped_ms: None,
             limits: Limits::default(),
@@ -102,7 +106,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
     let server = Server::new(serve::Options {
         legs,
         tls: Some((identity.config, identity.sha256)),
-        front_headers: Vec::new(),
+        front_headers: scenario.front_headers.iter().map(|name| Untrusted::new(name)).collect(),
         limits: scenario.limits,
         entropy: Entropy::seeded(1),
     });

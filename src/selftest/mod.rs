@@ -85,7 +85,10 @@ impl Trial {
     pub fn scenario(&self) -> Result<Scenario, String> {
         let boxes = read(self.case.boxes)?;
         let on = if self.leg == Leg::Http { vec![Leg::Http] } else { Leg::ALL.to_vec() };
-        Ok(Scenario { boxes, on, leg: self.leg, ..Scenario::default() })
+        // A front of the operator's own is declared.
+        let fronted = boxes.iter().any(|spec| spec.entry.name == "reverse-proxy");
+        let front_headers: &[&str] = if fronted { &["via", "x-forwarded-for", "x-forwarded-proto"] } else { &[] };
+        Ok(Scenario { boxes, on, leg: self.leg, front_headers, ..Scenario::default() })
     }
 
     /// Runs it.

@@ -124,10 +124,19 @@ pub(crate) async fn end_client_hello() {
     for by in ["rst", "fin", "silence"] {
         for (whose, ends_named, ends_unnamed) in [("all", true, true), ("named", true, false), ("unnamed", false, true)] {
             let boxes = format!("end-client-hello:by={by},whose={whose}");
-            for (name, ends) in [("origin.test", ends_named), ("192.0.2.1", ends_unnamed)] {
+            // Another name than the one that is meant passes.
+            let other = format!("{boxes},name=other.test");
+            let own = format!("{boxes},name=Origin.test");
+            let tries = [
+                (&boxes, "origin.test", ends_named),
+                (&boxes, "192.0.2.1", ends_unnamed),
+                (&own, "origin.test", ends_named),
+                (&other, "origin.test", false),
+            ];
+            for (boxes, name, ends) in tries {
                 let hello = client_hello(name);
                 for pieces in [1, 3, hello.len()] {
-                    let mut bench = Bench::new(&boxes);
+                    let mut bench = Bench::new(boxes);
                     let mut client = bench.connects();
                     let (first, last) = hello.split_at(hello.len() - hello.len() / pieces);
                     for piece in first.chunks(last.len()) {

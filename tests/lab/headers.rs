@@ -75,3 +75,13 @@ pub(crate) async fn edit_headers() {
     requests_pass("edit-headers:how=drop-last-event-id").await;
     websockets_pass("edit-headers:how=drop-last-event-id").await;
 }
+
+pub(crate) async fn reverse_proxy() {
+    let mut bench = Bench::new("reverse-proxy");
+    let (mut client, mut server) = bench.asks(ASKED).await;
+    let gets =
+        ASKED.replace("\r\n\r\n", "\r\nVia: 1.1 lab (lab)\r\nX-Forwarded-For: 10.1.2.3\r\nX-Forwarded-Proto: http\r\n\r\n");
+    server.gets(gets).await;
+    server.sends(ANSWERED).await;
+    client.gets(ANSWERED.replace("\r\n\r\n", "\r\nVia: 1.1 lab (lab)\r\n\r\n")).await;
+}

@@ -14,6 +14,9 @@ const START_BYTES: u64 = 1_200;
 /// Buffers smaller than the steps of a padded stream do not hold any of these back.
 const SMALL_BYTES: u64 = 8 * 1024;
 
+/// The sizes of buffers are multiples of this.
+const ROUND_BYTES: u64 = 512;
+
 /// Only the beginning is held.
 const FIRST: &str = "first";
 
@@ -183,8 +186,12 @@ fn by_padding(padded: &Exchange<Asked>, flat: u64, around: &Circumstances) -> He
     }
     let exact = (earliest == latest).then(|| settled(record, &sent, *latest, around)).flatten();
     let exact = exact.filter(|bytes| (lower..upper).contains(bytes));
-    // The first block may hold the head of the answer as well; the later ones do not.
-    let exact = exact.map(|first| block(record, &sent, *latest).filter(|bytes| (first..upper).contains(bytes)).unwrap_or(first));
+    // The first block may hold the head of the answer as well; the later ones do not. One block alone may as well be what a box
+    // had read when it had enough.
+    let exact = exact.and_then(|first| {
+        let later = block(record, &sent, *latest).filter(|bytes| (first..upper).contains(bytes));
+        later.or(Some(first).filter(|first| first.is_multiple_of(ROUND_BYTES)))
+    });
     Held::Between(Threshold { lower, upper, exact, holds: holds(&arrived, *latest, padded.asked.every_ms, around) })
 }
 

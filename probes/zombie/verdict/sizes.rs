@@ -124,7 +124,11 @@ fn died(record: &Record, around: &Circumstances) -> Finding {
         }
         // It fits no lifetime either: the conversations at a beat had no such end.
         (None, Some(_)) => unjudged(Doubt::Unclear),
-        _ if in_order(record) => silence(record, around, true, last),
+        _ if in_order(record) => {
+            let finding = silence(record, around, true, last);
+            let beside = if finding.blames() { " They were sent in quick succession; one at a time they pass." } else { "" };
+            Finding { summary: format!("{}{beside}", finding.summary), ..finding }
+        }
         _ => unjudged(Doubt::Unclear),
     }
 }

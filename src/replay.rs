@@ -4,7 +4,8 @@ use crate::lab::Spec;
 use crate::report::Report;
 use proxyprobe_probes::finding::Finding;
 use proxyprobe_probes::transport::Leg;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// The middleboxes that a report measured.
 #[derive(Clone, Debug, Default)]
@@ -26,63 +27,51 @@ enum Part {
 }
 
 /// Two limits closer than this are one: what was measured holds round trips and the beat of the machine.
-const SAME_MS: u64 = 250;
+const SAME: Duration = Duration::from_millis(250);
 
 /// Reads a report.
 pub fn replay(report: &Report) -> Replay {
     let mut replay = Replay::default();
     for leg in Leg::ALL {
-        let mut parts: Vec<String> = Vec::new();
+        let mut row: Vec<Spec> = Vec::new();
         for finding in report.judgement.findings.iter().filter(|finding| finding.leg == Some(leg)) {
             match part(finding, &report.judgement.findings) {
-                Part::Plays(texts) => {
-                    let readable = texts.iter().all(|text| text.parse::<Spec>().is_ok());
-                    if !readable {
-                        replay.cannot.push((finding.code.id, Some(leg), "the lab does not go as far as its figures"));
-                    }
-                    let new: Vec<String> = texts.into_iter().filter(|text| readable && !parts.contains(text)).collect();
-                    parts.extend(new);
-                }
+                Part::Plays(texts) => match texts.iter().map(|text| text.parse()).collect::<Result<Vec<Spec>, _>>() {
+                    Ok(specs) => row.extend(specs),
+                    Err(_) => replay.cannot.push((finding.code.id, Some(leg), "the lab does not go as far as its figures")),
+                },
                 Part::Follows => {}
                 Part::Cannot(why) => replay.cannot.push((finding.code.id, Some(leg), why)),
             }
         }
-        let row: Vec<Spec> = merge(parts).iter().filter_map(|text| text.parse().ok()).collect();
+        // Two findings of one behaviour are one middlebox.
+        let mut seen = BTreeSet::new();
+        row.retain(|spec| seen.insert(spec.to_string()));
         if !row.is_empty() {
-            replay.rows.insert(leg, row);
+            replay.rows.insert(leg, merge(row));
         }
     }
     replay
 }
 
 /// What every kind of connection suffers alike is one middlebox, which need not look into requests.
-fn merge(parts: Vec<String>) -> Vec<String> {
-    let kinds = ["websockets", "streams", "requests"];
-    let of = |kind: &str| -> Vec<(String, u64)> {
-        let limits = parts.iter().filter_map(|part| part.split_once(&format!(":only={kind},after=")));
-        limits.filter_map(|(name, after)| Some((name.to_owned(), milliseconds(after)?))).collect()
+fn merge(mut row: Vec<Spec>) -> Vec<Spec> {
+    let is_limit = |spec: &Spec| matches!(spec.entry.name, "end-when-idle" | "forget-when-idle");
+    let of = |kind: &str| row.iter().find(|spec| is_limit(spec) && spec.word("only") == kind);
+    let (Some(first), Some(_), Some(_)) = (of("websockets"), of("streams"), of("requests")) else { return row };
+    let like_the_first = |spec: &Spec| {
+        // Of a request it is not known who else was told.
+        let in_kind = spec.entry.name == first.entry.name && spec.word("tells") == first.word("tells");
+        let near = spec.seconds("after").abs_diff(first.seconds("after")) <= SAME;
+        near && (spec.word("only") == "requests" || in_kind && spec.word("then") == first.word("then"))
     };
-    let Some((name, after)) = of("websockets").into_iter().next() else { return parts };
-    let alike = |kind: &&str| {
-        let same_name = |found: &str| found == name || *kind == "requests";
-        of(kind).iter().any(|(found, limit)| same_name(found) && limit.abs_diff(after) <= SAME_MS)
-    };
-    if !kinds.iter().all(alike) {
-        return parts;
+    if !row.iter().filter(|spec| is_limit(spec)).all(like_the_first) {
+        return row;
     }
-    let rest_of =
-        |part: &str| part.split_once(",after=").and_then(|(_, rest)| rest.split_once(',')).map(|(_, rest)| rest.to_owned());
-    let first =
-        parts.iter().find(|part| part.starts_with(&format!("{name}:only=websockets,after="))).cloned().unwrap_or_default();
-    let rest = rest_of(&first).map(|rest| format!(",{rest}")).unwrap_or_default();
-    let is_limit = |part: &String| kinds.iter().any(|kind| part.contains(&format!(":only={kind},after=")));
-    let mut merged: Vec<String> = parts.into_iter().filter(|part| !is_limit(part)).collect();
-    merged.push(format!("{name}:after={after}ms{rest}"));
-    merged
-}
-
-fn milliseconds(text: &str) -> Option<u64> {
-    text.split(',').next()?.strip_suffix("ms")?.parse().ok()
+    let whole = first.clone().for_all();
+    row.retain(|spec| !is_limit(spec));
+    row.push(whole);
+    row
 }
 
 /// How many frames had passed when a conversation was ended: the greeting, and each message with its answer. Conversations at a

@@ -49,15 +49,7 @@ pub(super) async fn embedded(lab: &[String]) -> Result<Embedded, String> {
     if !specs.is_empty() {
         let root = Arc::new(Root::new("proxyprobe lab root", provider())?);
         trust = TrustOptions { pin: None, roots: vec![leaf, root.certificate()], system: false };
-        let kit = Kit {
-            root,
-            stranger: Arc::new(Root::new("nobody's root", provider())?),
-            upstream: client_config(trust.clone())?,
-            behind: Some(HOST.to_owned()),
-            inspects: true,
-            speaks: None,
-            names: vec![HOST.to_owned()],
-        };
+        let kit = Kit::new(root, client_config(trust.clone())?, vec![HOST.to_owned()])?;
         let row = Row::new(&specs, &kit)?;
         let ends: Vec<(u16, SocketAddr)> = [bound.http, bound.https].into_iter().flatten().map(|a| (a.port(), a)).collect();
         let ends: Arc<[(u16, SocketAddr)]> = ends.into();

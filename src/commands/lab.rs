@@ -3,7 +3,7 @@
 use super::{Outcome, Terminal, interrupted};
 use crate::cli::{LabEnds, LabReplay, LabRole, LabRun};
 use crate::exit;
-use crate::lab::{ALL, Kind, Kit, Layer, ONLY, Parameter, Root, Row, Speaks, Spec};
+use crate::lab::{ALL, Admission, Kind, Kit, Layer, Middlebox, ONLY, Parameter, Root, Row, Speaks, Spec};
 use crate::net::tls::{TrustOptions, client_config, provider, read_certificates};
 use crate::stand::{onward, split, stand};
 use proxyprobe_probes::transport::Leg;
@@ -64,9 +64,6 @@ pub(super) async fn run(flags: LabRun, terminal: Terminal) -> Result<Outcome, St
     let own_proxy = Row::is_explicit_proxy(&specs);
     let front = match flags.role {
         LabRole::Relay if own_proxy => return Err("this middlebox is a proxy: run it --as proxy".to_owned()),
-        LabRole::Relay if flags.ends.upstream.is_none() && specs.iter().any(|spec| !spec.takes_nobody()) => {
-            return Err("a relay needs --upstream HOST:PORT: where do bytes go?".to_owned());
-        }
         LabRole::Relay => None,
         LabRole::Proxy | LabRole::TlsProxy if own_proxy => None,
         LabRole::Proxy => Some("proxy"),
@@ -79,6 +76,9 @@ pub(super) async fn run(flags: LabRun, terminal: Terminal) -> Result<Outcome, St
     let mut bench = Bench::new(&flags.ends, flags.role == LabRole::TlsProxy)?;
     bench.decrypts |= specs.iter().any(|spec| spec.entry.name == "inspect-tls");
     let row = Row::new(&specs, &bench.kit)?;
+    if flags.role == LabRole::Relay && flags.ends.upstream.is_none() && row.admits() == Admission::Accepts {
+        return Err("a relay needs --upstream HOST:PORT: where do bytes go?".to_owned());
+    }
     if let Some(spec) = blind {
         (terminal.say)(&format!("proxyprobe: {spec} leaves TLS alone; --as tls-proxy decrypts it"));
     }
@@ -136,15 +136,9 @@ impl Bench {
         let root = Arc::new(Root::new(ROOT_NAME, provider())?);
         // One that decrypts may stand behind another.
         roots.push(root.certificate());
-        let kit = Kit {
-            root,
-            stranger: Arc::new(Root::new("nobody's root", provider())?),
-            upstream: client_config(TrustOptions { pin: None, roots, system: true })?,
-            behind: server.as_ref().map(|(host, _)| host.clone()),
-            inspects,
-            speaks,
-            names,
-        };
+        let upstream = client_config(TrustOptions { pin: None, roots, system: true })?;
+        let behind = server.as_ref().map(|(host, _)| host.clone());
+        let kit = Kit { behind, inspects, speaks, ..Kit::new(root, upstream, names)? };
         if let Some(file) = &ends.ca_out {
             std::fs::write(file, kit.root.pem()).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
         }
@@ -152,10 +146,10 @@ impl Bench {
     }
 
     async fn until_interrupted(self, row: Row, words: &str, ends: &LabEnds, terminal: Terminal) -> Result<Outcome, String> {
-        let ended = interrupted();
+        let (ended, takes) = (interrupted(), row.admits() == Admission::Accepts);
         let stand = stand(row, ends.listen, onward(self.server)).await.map_err(|error| error.to_string())?;
         (terminal.say)(&format!("proxyprobe: {words} on {}", stand.address));
-        let open = ends.upstream.is_none() && !ends.listen.ip().is_loopback();
+        let open = takes && ends.upstream.is_none() && !ends.listen.ip().is_loopback();
         if open {
             (terminal.say)("proxyprobe: this is an open proxy for everybody who reaches that address");
         }

@@ -1,7 +1,7 @@
 //! Looks into TLS: ends the client's session with a certificate of the lab's own and opens another one to the server.
 
 use super::kit::{Kit, Root, Speaks};
-use super::{Admission, Middlebox, Onward, relay};
+use super::{Middlebox, Onward, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use rustls::pki_types::ServerName;
 use rustls::server::Acceptor;
@@ -49,10 +49,6 @@ impl Decrypt {
 }
 
 impl Middlebox for Decrypt {
-    fn admits(&self) -> Admission {
-        self.inside.admits()
-    }
-
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let this = self.clone();
         Box::pin(async move {

@@ -1,10 +1,9 @@
 //! Ends a silent connection loudly: FIN or RST, to both sides or to one.
 
-use super::relay::{Counts, Limit, until};
+use super::relay::{Counts, Limit, leave_open, until};
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Its row.
 pub(super) const ENTRY: Entry = Entry {
@@ -42,9 +41,6 @@ struct EndWhenIdle {
     tells: String,
 }
 
-/// Longer than any run: whoever was not told is left with an open connection.
-const LEFT_OPEN: Duration = Duration::from_secs(3_600);
-
 impl Middlebox for EndWhenIdle {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let (limit, tells) = (self.limit, self.tells.clone());
@@ -64,8 +60,7 @@ impl Middlebox for EndWhenIdle {
             })
             .await;
             if let Some(open) = left {
-                tokio::time::sleep(LEFT_OPEN).await;
-                drop(open);
+                leave_open(open).await;
             }
         })
     }

@@ -1,18 +1,22 @@
 //! Events in the bytes of a stream, wherever these are cut.
 
+use super::Onward;
+use super::stream::Stream;
+use proxyprobe_probes::io::Io;
+
 /// What is longer than this is taken for no event.
 const LONGEST: usize = 1024 * 1024;
 
 /// Finds the ends of events: an empty line behind data.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+struct Events {
     /// The event under way.
     event: Vec<u8>,
 }
 
 impl Events {
     /// Cuts a piece behind each event that ends in it. The whole event, as it stood on the wire, comes with its last part.
-    pub(super) fn cut<'a>(&mut self, piece: &'a [u8]) -> Vec<(&'a [u8], Option<Vec<u8>>)> {
+    fn cut<'a>(&mut self, piece: &'a [u8]) -> Vec<(&'a [u8], Option<Vec<u8>>)> {
         let (mut parts, mut rest, mut size) = (Vec::new(), piece, 0);
         for line in piece.split_inclusive(|byte| *byte == b'\n') {
             size += line.len();
@@ -32,6 +36,23 @@ impl Events {
         parts.push((rest, None));
         parts
     }
+}
+
+/// Passes an event stream on, with more behind every event: `more` is given the whole event.
+pub(super) async fn add_behind_each(client: Io, onward: Onward, more: impl Fn(Vec<u8>) -> Vec<u8>) {
+    let Some(mut stream) = Stream::of_events(client, onward).await else { return };
+    if !stream.begin_another().await {
+        return;
+    }
+    let mut events = Events::default();
+    while let Some(piece) = stream.next().await {
+        for (part, event) in events.cut(&piece) {
+            if !stream.say(part).await || !stream.say(&event.map(&more).unwrap_or_default()).await {
+                return;
+            }
+        }
+    }
+    stream.end().await;
 }
 
 #[cfg(test)]

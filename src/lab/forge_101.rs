@@ -31,11 +31,7 @@ impl Middlebox for Forge101 {
         Box::pin(async move {
             let Some(request) = head::request(&mut client).await else { return };
             if !request.wants_websocket() {
-                if let Ok(mut server) = onward.open().await
-                    && request.write(&mut server).await.is_ok()
-                {
-                    relay::pass(client, server).await;
-                }
+                head::pass_on(&request, client, onward).await;
                 return;
             }
             let key = request.get("sec-websocket-key").filter(|_| valid).map(|key| derive_accept_key(key.as_bytes()));

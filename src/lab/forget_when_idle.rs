@@ -1,6 +1,6 @@
 //! Forgets a silent connection and tells nobody, as a stateful firewall does; what comes later is dropped, or reset.
 
-use super::relay::{Counts, Limit, until};
+use super::relay::{Counts, Limit, leave_open, until};
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
@@ -44,9 +44,6 @@ impl Middlebox for ForgetWhenIdle {
     }
 }
 
-/// Longer than any run: whoever was told nothing is left with an open connection.
-const LEFT_OPEN: Duration = Duration::from_secs(3_600);
-
 /// What either side sends on a connection that is not known any more vanishes, and FINs with it; or its words are answered by a RST.
 async fn unknown(mut side: Io, resets: bool) {
     let mut bytes = [0; 1024];
@@ -56,5 +53,5 @@ async fn unknown(mut side: Io, resets: bool) {
             return;
         }
     }
-    tokio::time::sleep(LEFT_OPEN).await;
+    leave_open(side).await;
 }

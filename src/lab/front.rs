@@ -65,9 +65,7 @@ pub(super) async fn wish(client: &mut Io) -> Option<Wish> {
     head.first = format!("{method} {path} HTTP/1.1");
     head.remove("proxy-connection");
     head.remove("proxy-authorization");
-    if head.get("upgrade").is_none() {
-        head.set("Connection", "close");
-    }
+    head.stand_alone();
     Some(Wish::Request(place, head))
 }
 

@@ -8,10 +8,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// upgrade asks for the connection to be closed after the answer (RFC 9112 section 9.6).
 pub async fn request(client: &mut Io) -> Option<Head> {
     let mut request = Head::read(client).await?;
-    if request.get("upgrade").is_none() {
-        request.set("Connection", "close");
-    }
+    request.stand_alone();
     Some(request)
+}
+
+/// Sends a request on its way, and everything behind it; whatever is answered passes.
+pub async fn pass_on(request: &Head, client: Io, onward: Onward) {
+    if let Ok(mut server) = onward.open().await
+        && request.write(&mut server).await.is_ok()
+    {
+        relay::pass(client, server).await;
+    }
 }
 
 /// Sends a request on its way and waits for the head of the answer; interim answers (RFC 9110 section 15.2) pass, and so does
@@ -60,12 +67,11 @@ pub struct Asked {
 /// Forwards a request for which `concerns` holds and waits for the head of the answer; every other request passes.
 pub async fn asked(mut client: Io, onward: Onward, concerns: impl Fn(&Head) -> bool) -> Option<Asked> {
     let request = request(&mut client).await?;
-    let mut server = onward.open().await.ok()?;
     if !concerns(&request) {
-        request.write(&mut server).await.ok()?;
-        relay::pass(client, server).await;
+        pass_on(&request, client, onward).await;
         return None;
     }
+    let mut server = onward.open().await.ok()?;
     let answer = answer(&request, &mut client, &mut server).await?;
     Some(Asked { client, server, request, answer })
 }
@@ -161,6 +167,13 @@ impl Head {
     pub fn set(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.fields.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Makes a request the only one of its connection, unless it asks for another protocol.
+    pub fn stand_alone(&mut self) {
+        if self.get("upgrade").is_none() {
+            self.set("Connection", "close");
+        }
     }
 
     /// The path of a request.

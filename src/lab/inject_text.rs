@@ -1,7 +1,6 @@
 //! Writes text of its own into event streams.
 
-use super::events::Events;
-use super::stream::Stream;
+use super::events::add_behind_each;
 use super::{Entry, Layer, Middlebox, Onward};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
@@ -22,21 +21,6 @@ struct InjectText;
 
 impl Middlebox for InjectText {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            let Some(mut stream) = Stream::of_events(client, onward).await else { return };
-            if !stream.begin_another().await {
-                return;
-            }
-            let mut events = Events::default();
-            while let Some(piece) = stream.next().await {
-                for (part, event) in events.cut(&piece) {
-                    let added: &[u8] = if event.is_some() { b"<!-- ad -->\n" } else { b"" };
-                    if !stream.say(part).await || !stream.say(added).await {
-                        return;
-                    }
-                }
-            }
-            stream.end().await;
-        })
+        Box::pin(add_behind_each(client, onward, |_| b"<!-- ad -->\n".to_vec()))
     }
 }

@@ -32,7 +32,7 @@ impl Middlebox for KeepAbortedRequests {
             let (mut from_client, mut to_client) = split(client);
             let (mut from_server, mut to_server) = split(server);
             let up = async {
-                relay::copy(&mut from_client, &mut to_server).await;
+                relay::copy(&mut from_client, &mut to_server, || {}).await;
                 std::future::pending::<()>().await;
             };
             let down = async {

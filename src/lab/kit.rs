@@ -26,6 +26,17 @@ pub struct Kit {
     pub names: Vec<String>,
 }
 
+impl Kit {
+    /// For middleboxes that look into TLS, with a root that clients are meant to trust.
+    ///
+    /// # Errors
+    /// When this machine can make no key.
+    pub fn new(root: Arc<Root>, upstream: Arc<ClientConfig>, names: Vec<String>) -> Result<Self, String> {
+        let stranger = Arc::new(Root::new("nobody's root", root.provider.clone())?);
+        Ok(Self { root, stranger, upstream, behind: names.first().cloned(), inspects: true, speaks: None, names })
+    }
+}
+
 /// What a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaks {

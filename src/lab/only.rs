@@ -1,7 +1,9 @@
 //! Lets a middlebox meet the connections that concern it, by their first request; the others pass.
+//!
+//! Every connection is admitted: whom it concerns is not known before it has spoken.
 
 use super::head::{self, Head};
-use super::{Admission, Middlebox, Onward, relay};
+use super::{Middlebox, Onward};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 
@@ -12,10 +14,6 @@ pub(super) struct Only {
 }
 
 impl Middlebox for Only {
-    fn admits(&self) -> Admission {
-        self.inside.admits()
-    }
-
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let (inside, which) = (self.inside.clone(), self.which.clone());
         Box::pin(async move {
@@ -27,11 +25,8 @@ impl Middlebox for Only {
             };
             if concerned {
                 inside.carry(client, onward).await;
-            } else if let Some(request) = head::request(&mut client).await
-                && let Ok(mut server) = onward.open().await
-                && request.write(&mut server).await.is_ok()
-            {
-                relay::pass(client, server).await;
+            } else if let Some(request) = head::request(&mut client).await {
+                head::pass_on(&request, client, onward).await;
             }
         })
     }

@@ -128,27 +128,13 @@ pub async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Passes on one way until it ends, and says each time when something was heard.
+/// Passes on one way until it ends, and then ends the other side too unless it was a reset; says each time when something was heard.
 async fn forward(from: &mut ReadHalf<Io>, to: &mut WriteHalf<Io>, heard: impl Fn()) -> Ended {
-    let mut bytes = vec![0; 16 * 1024];
-    loop {
-        let read = from.read(&mut bytes).await;
-        heard();
-        let size = match read {
-            // TLS that ends without its farewell: a FIN below it.
-            Err(why) if why.kind() == ErrorKind::UnexpectedEof => 0,
-            Err(_) => return Ended::Reset,
-            Ok(size) => size,
-        };
-        if size == 0 {
-            let _ = to.shutdown().await;
-            return Ended::Fin;
-        }
-        let sent = to.write_all(bytes.get(..size).unwrap_or_default()).await;
-        if sent.is_err() || to.flush().await.is_err() {
-            return Ended::Reset;
-        }
+    let ended = copy(from, to, heard).await;
+    if ended == Ended::Fin {
+        let _ = to.shutdown().await;
     }
+    ended
 }
 
 /// Reads and forgets until the stream ends.
@@ -157,23 +143,36 @@ pub async fn swallow(from: &mut (impl AsyncRead + Unpin)) {
     while matches!(from.read(&mut bytes).await, Ok(size) if size > 0) {}
 }
 
-/// Passes on one way until it ends, and then ends the other side too.
+/// Passes on one way until it ends, however, and then ends the other side too.
 pub async fn one_way(from: &mut ReadHalf<Io>, to: &mut WriteHalf<Io>) {
-    copy(from, to).await;
+    copy(from, to, || {}).await;
     let _ = to.shutdown().await;
 }
 
-/// Passes on one way until either side ends.
-pub async fn copy(from: &mut ReadHalf<Io>, to: &mut WriteHalf<Io>) {
+/// Passes on one way until either side ends, and tells the other side nothing of it.
+pub async fn copy(from: &mut ReadHalf<Io>, to: &mut WriteHalf<Io>, heard: impl Fn()) -> Ended {
     let mut bytes = vec![0; 16 * 1024];
-    while let Ok(size) = from.read(&mut bytes).await
-        && size > 0
-    {
-        let written = to.write_all(bytes.get(..size).unwrap_or_default()).await;
-        if written.is_err() || to.flush().await.is_err() {
-            return;
+    loop {
+        let read = from.read(&mut bytes).await;
+        heard();
+        let size = match read {
+            Ok(0) => return Ended::Fin,
+            Ok(size) => size,
+            // TLS that ends without its farewell: a FIN below it.
+            Err(why) if why.kind() == ErrorKind::UnexpectedEof => return Ended::Fin,
+            Err(_) => return Ended::Reset,
+        };
+        let sent = to.write_all(bytes.get(..size).unwrap_or_default()).await;
+        if sent.is_err() || to.flush().await.is_err() {
+            return Ended::Reset;
         }
     }
+}
+
+/// Leaves a connection open for longer than any run: whoever was not told is left with it.
+pub async fn leave_open(io: Io) {
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    drop(io);
 }
 
 /// The first byte that the client sends, and the stream as if nothing had been read.

@@ -1,7 +1,7 @@
 //! Rewrites `Connection` and leaves `Upgrade` where it is.
 
 use super::head;
-use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 
@@ -29,13 +29,10 @@ impl Middlebox for RewriteConnection {
         let to = self.to.clone();
         Box::pin(async move {
             let Some(mut request) = head::request(&mut client).await else { return };
-            let Ok(mut server) = onward.open().await else { return };
             if request.wants_websocket() {
                 request.set("Connection", &to);
             }
-            if request.write(&mut server).await.is_ok() {
-                relay::pass(client, server).await;
-            }
+            head::pass_on(&request, client, onward).await;
         })
     }
 }

@@ -37,15 +37,14 @@ impl Spec {
 
     /// What can be set.
     pub fn parameters(entry: &Entry) -> impl Iterator<Item = &Parameter> {
-        // What decides before the first byte cannot look at a request.
-        let at_the_door = ["refuse-connections", "ignore-connections", "lose-server"].contains(&entry.name);
-        let only = (!at_the_door && matches!(entry.layer, Layer::Connection | Layer::Http)).then_some(&ONLY);
+        let only = matches!(entry.layer, Layer::Connection | Layer::Http).then_some(&ONLY);
         entry.parameters.iter().chain(only)
     }
 
-    /// Whether it takes no connection at all, so that nothing need be behind it.
-    pub fn takes_nobody(&self) -> bool {
-        matches!(self.entry.name, "refuse-connections" | "ignore-connections" | "reset-connections")
+    /// The same for all connections.
+    pub fn for_all(mut self) -> Self {
+        self.given.remove(ONLY.name);
+        self
     }
 
     /// Whether it must see requests, and so the inside of TLS.

@@ -1,7 +1,7 @@
 //! Strips `Upgrade`, as a proxy does that takes it for what it is: a hop-by-hop header (RFC 9110 section 7.6.1).
 
 use super::head::{self, Head};
-use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
 
@@ -37,13 +37,10 @@ impl Middlebox for StripUpgrade {
         let unless = self.unless;
         Box::pin(async move {
             let Some(mut request) = head::request(&mut client).await else { return };
-            let Ok(mut server) = onward.open().await else { return };
             if request.get("upgrade") != Some(unless) {
                 strip(&mut request);
             }
-            if request.write(&mut server).await.is_ok() {
-                relay::pass(client, server).await;
-            }
+            head::pass_on(&request, client, onward).await;
         })
     }
 }

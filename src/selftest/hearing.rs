@@ -92,16 +92,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
     let root = Arc::new(Root::new("lab root", provider())?);
     let trusted = TrustOptions { pin: None, roots: vec![identity.leaf.clone(), root.certificate()], system: false };
     let tls = client_config(trusted)?;
-    let stranger = Arc::new(Root::new("nobody's root", provider())?);
-    let kit = Kit {
-        root,
-        stranger,
-        upstream: tls.clone(),
-        behind: Some(HOST.to_owned()),
-        inspects: true,
-        speaks: None,
-        names: vec![HOST.to_owned()],
-    };
+    let kit = Kit::new(root, tls.clone(), vec![HOST.to_owned()])?;
     let legs = Legs { http: Some(80), https: Some(443) };
     let server = Server::new(serve::Options {
         legs,

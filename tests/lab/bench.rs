@@ -46,16 +46,8 @@ pub(crate) fn trusting(root: Option<CertificateDer<'static>>) -> Arc<ClientConfi
 
 /// What middleboxes are built with; `server` signed the certificate of the server behind.
 pub(crate) fn kit(server: Option<CertificateDer<'static>>) -> Kit {
-    let root = |name| Arc::new(Root::new(name, Arc::new(ring::default_provider())).unwrap());
-    Kit {
-        root: root("lab root"),
-        stranger: root("nobody's root"),
-        upstream: trusting(server),
-        behind: Some("origin.test".to_owned()),
-        inspects: true,
-        speaks: None,
-        names: vec!["origin.test".to_owned(), "192.0.2.1".to_owned()],
-    }
+    let root = Arc::new(Root::new("lab root", Arc::new(ring::default_provider())).unwrap());
+    Kit::new(root, trusting(server), vec!["origin.test".to_owned(), "192.0.2.1".to_owned()]).unwrap()
 }
 
 /// A connection that came through, and the place that the client named to a proxy.

@@ -25,13 +25,14 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let longest = scene.plan.longest_idle_ms;
     let every_ms = (longest / 20).clamp(250, 1_000);
     let stream_at = if longest >= 2 * YOUNGEST_MS { YOUNGEST_MS } else { YOUNGER_MS };
-    // Busy until the longest silence ends, and until they are old enough to be compared with it.
+    // Busy until the longest silence has ended and the younger one is old enough to be compared with it; both until then, so that
+    // neither is alone with whatever happens to the path.
+    let until = longest.max(stream_at + longest.saturating_sub(BESIDE_MS));
     let begin = |transport, at_ms: u64| {
         let (scene, sheet) = (&scene, &sheet);
         async move {
             sleep_until(scene.clock.moment(at_ms)).await;
-            let as_old = longest.saturating_sub(BESIDE_MS);
-            let busy_ms = longest.saturating_sub(scene.clock.ms()).max(as_old).max(1_000);
+            let busy_ms = until.saturating_sub(scene.clock.ms()).max(1_000);
             let asked = Asked { transport, busy_ms, every_ms };
             let page = sheet.ask(asked);
             match transport {
@@ -90,7 +91,7 @@ async fn events(scene: &Scene, page: &Page, asked: Asked) {
         page.pen.note(Event::Closed(Why::Done));
         return;
     }
-    let enough = u32::try_from(asked.busy_ms / asked.every_ms).ok();
+    let enough = Some(asked.events());
     let overdue = Duration::from_millis(2 * asked.every_ms) + scene.answer();
     listen(scene, page, EVENTS, &mut answer, Patience { first: overdue, between: overdue, enough, weighs: false }).await;
 }

@@ -38,6 +38,17 @@ pub struct Asked {
     pub every_ms: u64,
 }
 
+impl Asked {
+    /// How many events a stream brings so that the last one comes when it has been busy for as long as it should be.
+    ///
+    /// The first comes after half a beat, and the gaps are half and one and a half beats in turn: an odd one comes half a beat
+    /// before as many beats as its number.
+    pub fn events(&self) -> u32 {
+        let count = self.busy_ms.saturating_add(self.every_ms / 2).div_ceil(self.every_ms.max(1));
+        u32::try_from(count | 1).unwrap_or(u32::MAX)
+    }
+}
+
 impl Probe for Lifetime {
     const ID: &'static str = "lifetime";
     const QUESTION: &'static str = "Does a busy connection live on?";

@@ -1,7 +1,9 @@
 //! The server's half: echoes, or streams an event at a steady beat.
 
+use super::Asked;
 use crate::io::events::{Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
+use crate::transport::Transport;
 use std::time::Duration;
 
 /// A WebSocket that echoes.
@@ -13,10 +15,11 @@ pub(super) const ROUTES: &[&str] = &[WEBSOCKET, EVENTS];
 
 pub(super) async fn testify(call: Call) -> Reply {
     if call.route == EVENTS {
-        let every = call.number("every_ms").unwrap_or(1000).max(100);
-        let count = u32::try_from(call.number("busy_ms").unwrap_or(0) / every).unwrap_or(0);
-        let every = Duration::from_millis(every);
-        return stream_reply(call, Schedule { first: 1, count, silence: every, every, hinted: true, sizes: None });
+        let every_ms = call.number("every_ms").unwrap_or(1000).max(100);
+        let busy_ms = call.number("busy_ms").unwrap_or(0);
+        let count = Asked { transport: Transport::Sse, busy_ms, every_ms }.events();
+        let every = Duration::from_millis(every_ms);
+        return stream_reply(call, Schedule { first: 1, count, silence: every / 2, every, hinted: true, sizes: None });
     }
     let pen = call.pen.clone();
     call.websocket(move |talk, stop| converse(talk, Manner::default(), pen, stop))

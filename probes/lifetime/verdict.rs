@@ -31,8 +31,7 @@ fn life(twin: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
         return Some(inconclusive(doubt));
     }
     // A stream that brought its last event has lived, however its end is framed.
-    let events = u32::try_from(twin.asked.busy_ms / twin.asked.every_ms.max(1)).unwrap_or(u32::MAX);
-    if twin.asked.transport == Transport::Sse && record.client.received(What::Event).contains(&events) {
+    if twin.asked.transport == Transport::Sse && record.client.received(What::Event).contains(&twin.asked.events()) {
         return None;
     }
     let opened = record.client.first(|e| matches!(e, Event::Response(_)))?;

@@ -170,6 +170,9 @@ pub const CASES: &[Case] = &[
     case("cap-lifetime:age=8,by=rst", &["lifetime.capped", "idle.reset <- lifetime.capped", "long_poll.cut"], "sse"),
     on(CLEARTEXT, case("limit-connections:at-once=12", &["idle.ladder-limited", "sse.inconclusive"], "websocket")),
     case("cap-lifetime:age=8,only=streams", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
+    // The limit that is one of age here and one of silence there.
+    case("cap-lifetime:age=30,only=streams", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
+    case("end-when-idle:after=30,only=streams", &["idle.closed"], "sse"),
     case("end-when-idle:after=5,only=websockets", &["idle.closed"], "sse"),
     case("end-when-idle:after=5,only=streams,tells=resets-client", &["idle.reset"], "sse"),
     case("end-when-idle:after=5,only=websockets,tells=client", &["idle.one-side-told"], "sse"),

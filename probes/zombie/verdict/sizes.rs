@@ -126,7 +126,11 @@ fn died(record: &Record, around: &Circumstances) -> Finding {
         (None, Some(_)) => unjudged(Doubt::Unclear),
         _ if in_order(record) => {
             let finding = silence(record, around, true, last);
-            let beside = if finding.blames() { " They were sent in quick succession; one at a time they pass." } else { "" };
+            let beside = if finding.blames() {
+                " That was in quick succession; in a conversation at four a second all passed."
+            } else {
+                ""
+            };
             Finding { summary: format!("{}{beside}", finding.summary), ..finding }
         }
         _ => unjudged(Doubt::Unclear),

@@ -1,9 +1,16 @@
 //! The command line. The only place that reads the environment.
 
+mod lab;
+mod route;
+mod serve;
+
+pub use lab::{Lab, LabEnds, LabReplay, LabRole, LabRun};
+pub use route::{RouteFlags, read_resolve};
+pub use serve::Serve;
+
 use crate::net::proxy::Variables;
 use crate::net::secret::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Which real-time transport survives this network path: WebSocket, Server-Sent Events or long polling?
@@ -61,46 +68,12 @@ pub struct Check {
     #[arg(long, value_name = "MIDDLEBOX", conflicts_with_all = ["url", "proxy"])]
     pub lab: Vec<String>,
 
-    /// The HTTP proxy to use, as http://[USER:PASSWORD@]HOST:PORT; default: the usual environment variables
-    #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
-    pub proxy: Option<String>,
-    /// Use no proxy, whatever the environment says
-    #[arg(long)]
-    pub no_proxy: bool,
-    /// The user for the proxy; the password comes from --proxy-password-file or PROXYPROBE_PROXY_PASSWORD
-    #[arg(long, value_name = "USER")]
-    pub proxy_user: Option<String>,
-    /// A file whose first line is the password for the proxy
-    #[arg(long, value_name = "FILE", requires = "proxy_user")]
-    pub proxy_password_file: Option<PathBuf>,
-
     /// The legs to test; the URL's own leg decides
     #[arg(long, value_enum, default_value_t = LegChoice::Both)]
     pub leg: LegChoice,
-    /// Trust exactly the certificate with this SHA-256 (serve --self-signed prints it)
-    #[arg(long, value_name = "sha256:HEX")]
-    pub pin: Option<String>,
-    /// Further roots to trust, in PEM
-    #[arg(long, value_name = "PEM")]
-    pub ca_file: Option<PathBuf>,
-    /// Use IPv4 alone
-    #[arg(short = '4', group = "family")]
-    pub ipv4: bool,
-    /// Use IPv6 alone
-    #[arg(short = '6', group = "family")]
-    pub ipv6: bool,
-    /// Use this address for a host and port; repeatable
-    #[arg(long, value_name = "HOST:PORT:ADDR")]
-    pub resolve: Vec<String>,
-    /// The Origin header of WebSockets and streams; default: the server's own
-    #[arg(long, value_name = "URL")]
-    pub origin: Option<String>,
-    /// A further header of every request; repeatable
-    #[arg(long = "header", value_name = "K: V")]
-    pub headers: Vec<String>,
-    /// The User-Agent header
-    #[arg(long, value_name = "TEXT")]
-    pub user_agent: Option<String>,
+    /// How to get to the server
+    #[command(flatten)]
+    pub route: RouteFlags,
 
     /// Run these probes alone, separated by commas
     #[arg(long, value_name = "PROBE,..", value_delimiter = ',', conflicts_with = "skip")]
@@ -137,117 +110,6 @@ pub struct Check {
     /// No colours
     #[arg(long)]
     pub no_color: bool,
-}
-
-/// `serve`.
-#[derive(Args)]
-pub struct Serve {
-    /// Where the cleartext leg listens
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
-    pub http: SocketAddr,
-    /// No cleartext leg
-    #[arg(long, conflicts_with_all = ["http", "public_http"])]
-    pub no_http: bool,
-    /// Where the TLS leg listens; it needs --cert and --key, or --self-signed
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
-    pub https: SocketAddr,
-    /// The certificate chain, in PEM
-    #[arg(long, value_name = "PEM", requires = "key", conflicts_with = "self_signed")]
-    pub cert: Option<PathBuf>,
-    /// Its key, in PEM
-    #[arg(long, value_name = "PEM", requires = "cert")]
-    pub key: Option<PathBuf>,
-    /// Make a certificate for a try-out, and print its fingerprint
-    #[arg(long)]
-    pub self_signed: bool,
-    /// A further name or address in that certificate; repeatable
-    #[arg(long, value_name = "NAME", requires = "self_signed")]
-    pub name: Vec<String>,
-    /// Write that certificate to a file, in PEM
-    #[arg(long, value_name = "FILE", requires = "self_signed")]
-    pub ca_out: Option<PathBuf>,
-    /// The port on which clients reach the cleartext leg; default: its own
-    #[arg(long, value_name = "PORT")]
-    pub public_http: Option<u16>,
-    /// The port on which clients reach the TLS leg; default: its own
-    #[arg(long, value_name = "PORT")]
-    pub public_https: Option<u16>,
-    /// A header that the server's own front adds to requests; repeatable
-    #[arg(long, value_name = "NAME")]
-    pub front_header: Vec<String>,
-    /// Connections at once
-    #[arg(long, value_name = "N", default_value_t = crate::serve::limits::Limits::default().connections)]
-    pub max_connections: usize,
-    /// Runs at once
-    #[arg(long, value_name = "N", default_value_t = crate::serve::limits::Limits::default().runs)]
-    pub max_runs: usize,
-}
-
-/// `lab`.
-#[derive(Subcommand)]
-pub enum Lab {
-    /// List the middleboxes, a line each
-    List {
-        /// With parameters
-        #[arg(long, short)]
-        verbose: bool,
-    },
-    /// Run middleboxes on a socket until Ctrl-C
-    Run(LabRun),
-    /// Run the middleboxes that a saved JSON report measured, as relay and as proxy, decrypting TLS where they must
-    Replay(LabReplay),
-}
-
-/// `lab replay`.
-#[derive(Args)]
-pub struct LabReplay {
-    /// The report, or - for standard input
-    pub report: PathBuf,
-    /// Where and how
-    #[command(flatten)]
-    pub ends: LabEnds,
-}
-
-/// `lab run`.
-#[derive(Args)]
-pub struct LabRun {
-    /// The middleboxes, the client's neighbour first, as NAME[:PARAMETER=VALUE,..]
-    #[arg(required = true, value_name = "MIDDLEBOX")]
-    pub middleboxes: Vec<String>,
-    /// How clients meet them
-    #[arg(long = "as", value_enum, default_value_t = LabRole::Relay)]
-    pub role: LabRole,
-    /// Where and how
-    #[command(flatten)]
-    pub ends: LabEnds,
-}
-
-/// Between what the lab stands.
-#[derive(Args)]
-pub struct LabEnds {
-    /// Where they listen
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8888")]
-    pub listen: SocketAddr,
-    /// The server behind them, as HOST:PORT; with http:// or https:// in front when it speaks something else than the client
-    #[arg(long, value_name = "HOST:PORT")]
-    pub upstream: Option<String>,
-    /// Write the root that clients of a tls-proxy need, in PEM
-    #[arg(long, value_name = "FILE")]
-    pub ca_out: Option<PathBuf>,
-    /// Further roots that the server's own certificate may lead to, in PEM
-    #[arg(long, value_name = "PEM")]
-    pub ca_file: Option<PathBuf>,
-}
-
-/// `--as`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LabRole {
-    /// Unseen, on the way to one server; requests inside TLS are not looked at.
-    Relay,
-    /// As an explicit HTTP proxy; requests inside TLS are not looked at.
-    Proxy,
-    /// As either, and decrypting TLS with the lab's own root.
-    TlsProxy,
 }
 
 /// `selftest`.
@@ -377,17 +239,4 @@ impl Environment {
             no_color: filled("NO_COLOR").is_some(),
         }
     }
-}
-
-/// Reads `HOST:PORT:ADDR`.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn read_resolve(text: &str) -> Result<((String, u16), IpAddr), String> {
-    let wrong = || format!("`{text}` is not of the form HOST:PORT:ADDR");
-    let mut parts = text.splitn(3, ':');
-    let host = parts.next().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
-    let port = parts.next().and_then(|port| port.parse().ok()).ok_or_else(wrong)?;
-    let address = parts.next().and_then(|address| address.trim_matches(['[', ']']).parse().ok()).ok_or_else(wrong)?;
-    Ok(((host.to_owned(), port), address))
 }

@@ -3,6 +3,7 @@
 mod check;
 mod embedded;
 mod lab;
+mod route;
 mod selftest;
 mod serve;
 mod values;

@@ -1,15 +1,15 @@
 //! A run and its conclusions as one value with several faces.
 
+mod facts;
 mod json;
 mod saved;
 mod text;
 
+pub use facts::{RouteFacts, TargetFacts};
 pub use saved::{Unreadable, read};
 
 use proxyprobe_probes::hearing::{Hearing, Judgement};
-use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
-use serde::{Deserialize, Serialize};
 
 /// The version of the JSON form.
 pub const SCHEMA: u32 = 1;
@@ -34,30 +34,6 @@ pub struct Report {
     pub duration_ms: u64,
     /// The tool that recorded it.
     pub tool_version: Untrusted,
-}
-
-/// The server that was probed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TargetFacts {
-    /// The URL as it was given.
-    pub url: Untrusted,
-    /// The host in it.
-    pub host: Untrusted,
-    /// The URL's own leg, which decides.
-    pub leg: Leg,
-    /// Whether the server was embedded in the client, so that no network was tested.
-    pub embedded: bool,
-}
-
-/// How bytes left the machine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RouteFacts {
-    /// `direct` or `http-proxy`.
-    pub kind: String,
-    /// Who chose: `flag`, `environment` or `none`.
-    pub source: String,
-    /// The proxy's host and port.
-    pub proxy: Option<Untrusted>,
 }
 
 /// The faces of a report.

@@ -116,11 +116,7 @@ fn facts(report: &Report, page: &mut Page) {
     page.line("");
     let leg = report.hearing.leg;
     page.paragraph("Server  ", &format!("{} (the {leg} leg decides)", report.target.url));
-    let route = match &report.route.proxy {
-        Some(proxy) => format!("through the HTTP proxy {proxy} (from: {})", report.route.source),
-        None => format!("direct (no proxy; from: {})", report.route.source),
-    };
-    page.paragraph("Route   ", &route);
+    page.paragraph("Route   ", &report.route.words());
     let depth = match report.hearing.plan.depth {
         Depth::Quick => "quick",
         Depth::Standard => "standard",

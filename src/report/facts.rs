@@ -1,0 +1,39 @@
+//! What was probed, and through what.
+
+use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
+use serde::{Deserialize, Serialize};
+
+/// The server that was probed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TargetFacts {
+    /// The URL as it was given.
+    pub url: Untrusted,
+    /// The host in it.
+    pub host: Untrusted,
+    /// The URL's own leg, which decides.
+    pub leg: Leg,
+    /// Whether the server was embedded in the client, so that no network was tested.
+    pub embedded: bool,
+}
+
+/// How bytes left the machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RouteFacts {
+    /// `direct` or `http-proxy`.
+    pub kind: String,
+    /// Who chose: `flag`, `environment` or `none`.
+    pub source: String,
+    /// The proxy's host and port.
+    pub proxy: Option<Untrusted>,
+}
+
+impl RouteFacts {
+    /// The way as a person reads it.
+    pub fn words(&self) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("through the HTTP proxy {proxy} (from: {})", self.source),
+            None => format!("direct (no proxy; from: {})", self.source),
+        }
+    }
+}

@@ -113,6 +113,11 @@ impl Code {
         self.id.split_once('.').map_or(self.id, |(probe, _)| probe)
     }
 
+    /// What happened, in a few words that complete a sentence.
+    pub fn in_short(&self) -> String {
+        self.section("In short")
+    }
+
     /// The text under one heading of the page, as one paragraph a line.
     pub fn section(&self, heading: &str) -> String {
         let mut lines = self.page.lines().skip_while(|line| line.strip_prefix("## ").is_none_or(|found| found.trim() != heading));
@@ -212,6 +217,31 @@ impl Finding {
     /// A measured word.
     pub fn word(&self, name: &str) -> Option<&str> {
         self.measured.get(name).and_then(Value::as_str)
+    }
+
+    /// The transport that it is about, where it is about one.
+    pub fn transport(&self) -> Option<Transport> {
+        Transport::ALL.into_iter().find(|transport| self.word("transport") == Some(transport.as_str()))
+    }
+
+    /// The one figure that a person would say: `after 5.0 s`, `between 4.0 s and 9.0 s`, `status 403`.
+    pub fn figure(&self) -> Option<String> {
+        let time = |name| self.number(name).map(seconds);
+        let said = |before: &str, what: Option<String>| what.map(|what| format!("{before} {what}"));
+        let between = |from: Option<String>, to: Option<String>, unit: &str| {
+            from.zip(to).map(|(from, to)| format!("between {from} and {to}{unit}"))
+        };
+        let count = |name| self.number(name).map(|number| number.to_string());
+        let survived = self.number("survived_ms").filter(|survived| *survived > 0).map(seconds);
+        said("after", time("after_ms"))
+            .or_else(|| between(survived, time("lost_ms"), ""))
+            .or_else(|| said("within", time("lost_ms")))
+            .or_else(|| said("at the age of", time("age_ms")))
+            .or_else(|| said("by", time("extra_delay_p50_ms")))
+            .or_else(|| between(count("lower_bytes"), count("upper_bytes"), " bytes"))
+            .or_else(|| said("from", count("lost_bytes").map(|bytes| format!("{bytes} bytes"))))
+            .or_else(|| said("for", time("first_event_held_ms")))
+            .or_else(|| said("status", count("status")))
     }
 }
 

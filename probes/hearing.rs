@@ -7,7 +7,7 @@ use crate::exchange::{Exchange, Record, ServerNotes, Witness};
 use crate::finding::{Code, Finding, Outcome, Verdict};
 use crate::plan::Plan;
 use crate::reach;
-use crate::recommend::{Answers, Recommendation, Situation, recommend};
+use crate::recommend::{Answers, Price, Recommendation, Situation, recommend};
 use crate::timeline::{Event, What};
 use crate::transport::{Leg, Transport, Via};
 use crate::{Evidence, ProbeId, zombie};
@@ -127,8 +127,22 @@ impl Hearing {
             findings: findings.iter().filter(|finding| finding.decisive && finding.caused_by.is_none()).cloned().collect(),
             through_proxy: self.through_proxy,
             longest_idle_ms: self.plan.longest_idle_ms,
+            leg: self.leg,
+            elsewhere: transports
+                .iter()
+                .filter_map(|(transport, legs)| Some((*transport, legs.get(&self.leg.other())?.verdict)))
+                .collect(),
+            price: self.price(),
         });
         Judgement { findings, transports, recommendation, verdict: overall(decided.values().copied()) }
+    }
+
+    /// What a request costs on the deciding leg. Requests that are held on purpose and streams that say nothing until they have
+    /// something to say are left out.
+    fn price(&self) -> Option<Price> {
+        let at_once = [ProbeId::Reach, ProbeId::Upgrade, ProbeId::Zombie, ProbeId::Idle, ProbeId::Lifetime];
+        let all = at_once.iter().filter_map(|probe| self.evidence.get(probe)?.get(&self.leg));
+        Price::of(all.flat_map(Evidence::records))
     }
 
     /// Why a probe did not run on a leg, when it did not.

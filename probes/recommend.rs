@@ -2,73 +2,33 @@
 //!
 //! The rules are one ordered table. The first that holds decides.
 
+mod answers;
 mod intervals;
+mod next;
+mod price;
+mod rules;
+mod walk;
+
+pub use answers::{Answers, Asked, Between, Client, Sends};
+pub use next::{Next, Who};
+pub use price::Price;
+pub use walk::Step;
 
 use crate::finding::{Finding, Outcome, Verdict};
 use crate::sse;
-use crate::transport::Transport;
+use crate::transport::{Leg, Transport};
 use crate::zombie;
-use serde::{Deserialize, Serialize};
+use rules::{NOTHING_WORKS, RULES, Rule};
+use serde::Serialize;
 use std::collections::BTreeMap;
+use walk::walk;
 
-/// The answers that were given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answers {
-    /// Question 1: what the client sends through the same channel.
-    pub client_sends: Sends,
-    /// Question 2: who stands between.
-    pub network: Between,
-    /// Question 3: what the client is.
-    pub client: Client,
-    /// Collaborative or interactive features justify WebSockets whatever the other answers.
-    pub interactive: bool,
-}
-
-/// What a client sends through the same channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sends {
-    /// Cursors, keystrokes, game input, orders.
-    HighFrequency,
-    /// It mostly listens, and acts now and then by HTTP.
-    Occasional,
-    /// Not said.
-    #[default]
-    Unknown,
-}
-
-/// Who stands between users and the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Between {
-    /// Enterprise proxies, or deep packet inspection.
-    Enterprise,
-    /// Nobody in particular: a consumer network.
-    Direct,
-    /// Not said.
-    #[default]
-    Unknown,
-}
-
-/// What the client is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Client {
-    /// A browser.
-    Browser,
-    /// Node.
-    Node,
-    /// A mobile framework.
-    Mobile,
-    /// Something constrained, whose HTTP client knows no event streams.
-    Constrained,
-    /// Not said.
-    #[default]
-    Unknown,
-}
+/// A connection has proven itself when it carried answers for this many seconds: an answer may take ten
+/// ([`crate::plan::Plan::ANSWER_MAX_MS`]), what closes early does so within two, and a zombie says nothing.
+const HEALTHY_AFTER_S: u64 = 10;
 
 /// Everything that a recommendation depends on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Situation {
     /// The answers that were given.
     pub answers: Answers,
@@ -80,6 +40,12 @@ pub struct Situation {
     pub through_proxy: bool,
     /// The longest silence that was tried.
     pub longest_idle_ms: u64,
+    /// The leg that decides.
+    pub leg: Leg,
+    /// The verdicts of the other leg.
+    pub elsewhere: BTreeMap<Transport, Verdict>,
+    /// What a request costs here.
+    pub price: Option<Price>,
 }
 
 /// What to build, and why.
@@ -101,122 +67,21 @@ pub struct Recommendation {
     pub long_poll_hold_seconds: Option<u64>,
     /// Headers that the server should send.
     pub headers: Vec<&'static str>,
+    /// What each thing that the client sends costs, where requests take the place of the messages that the application needs.
+    pub price: Option<Price>,
+    /// The transports that do not work on the cleartext leg and work over TLS.
+    pub over_tls: Vec<&'static str>,
+    /// What else to fall back to on this path, best first.
+    pub fall_back_to: Vec<&'static str>,
+    /// After how many seconds with answers a connection counts as good; that it opened proves nothing.
+    pub healthy_after_seconds: u64,
+    /// Who does what next.
+    pub next: Next,
     /// What the transport is to be used for, when not for everything.
     pub scope: Option<&'static str>,
     /// What to ask of the network team, one paragraph a finding.
     pub asks_for_network_team: Vec<String>,
 }
-
-/// One question of the walk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// The question.
-    pub question: &'static str,
-    /// The answer that was taken.
-    pub answer: &'static str,
-    /// Where it came from: `flag`, `measured` or `assumed`.
-    pub from: &'static str,
-    /// What followed.
-    pub so: &'static str,
-}
-
-/// A rule: when it holds, it decides.
-struct Rule {
-    id: &'static str,
-    when: fn(&Situation) -> bool,
-    transport: Option<Transport>,
-    sentence: &'static str,
-}
-
-/// The rule that always holds.
-const NOTHING_WORKS: Rule = Rule {
-    id: "nothing-works",
-    when: |_| true,
-    transport: None,
-    sentence: "No transport is known to work on this path: something between client and server must be changed first.",
-};
-
-const RULES: &[Rule] = &[
-    Rule {
-        id: "nothing-judged",
-        when: |s| !Transport::ALL.iter().any(|t| s.judged(*t)),
-        transport: None,
-        sentence: "No recommendation: no transport could be judged on this path.",
-    },
-    Rule {
-        id: "websocket-needed",
-        when: |s| s.needs_websocket() && s.usable(Transport::WebSocket),
-        transport: Some(Transport::WebSocket),
-        sentence: "Use WebSockets: the client sends much or at once through the same channel.",
-    },
-    Rule {
-        id: "websocket-needed-sse-instead",
-        when: |s| s.needs_websocket() && s.streams(),
-        transport: Some(Transport::Sse),
-        sentence: "WebSockets are what the application needs, but they are not known to work here: use Server-Sent Events for what the server says and a POST for each thing that the client sends.",
-    },
-    Rule {
-        id: "websocket-needed-long-polling-instead",
-        when: |s| s.needs_websocket() && s.usable(Transport::LongPolling),
-        transport: Some(Transport::LongPolling),
-        sentence: "WebSockets are what the application needs, but neither they nor Server-Sent Events are known to work here: use long polling for what the server says and a POST for each thing that the client sends.",
-    },
-    Rule {
-        id: "no-event-stream-client",
-        when: |s| s.answers.client == Client::Constrained && s.usable(Transport::LongPolling),
-        transport: Some(Transport::LongPolling),
-        sentence: "Use long polling: the client knows no event streams.",
-    },
-    Rule {
-        id: "no-event-stream-client-websocket",
-        when: |s| s.answers.client == Client::Constrained && s.usable(Transport::WebSocket),
-        transport: Some(Transport::WebSocket),
-        sentence: "Use WebSockets: the client knows no event streams, and long polling is not known to work here.",
-    },
-    Rule {
-        id: "sse-with-headers",
-        when: |s| s.mended() && s.answers.client != Client::Constrained,
-        transport: Some(Transport::Sse),
-        sentence: "Use Server-Sent Events, and send the header X-Accel-Buffering: no: without it this path holds the stream back.",
-    },
-    Rule {
-        id: "sse-too-late",
-        when: |s| s.starved() && s.usable(Transport::LongPolling),
-        transport: Some(Transport::LongPolling),
-        sentence: "Use long polling: event streams get through here, but not in time.",
-    },
-    Rule {
-        id: "sse",
-        when: Situation::streams,
-        transport: Some(Transport::Sse),
-        sentence: "Use Server-Sent Events: the client mostly listens.",
-    },
-    Rule {
-        id: "behind-proxies-long-polling",
-        when: |s| s.enterprise() && s.usable(Transport::LongPolling),
-        transport: Some(Transport::LongPolling),
-        sentence: "Use long polling: Server-Sent Events are not known to work here, and behind such proxies a held request is the safest.",
-    },
-    Rule {
-        id: "websocket-instead-of-sse",
-        when: |s| s.usable(Transport::WebSocket),
-        transport: Some(Transport::WebSocket),
-        sentence: "Use WebSockets: Server-Sent Events are not known to work here.",
-    },
-    Rule {
-        id: "long-polling-alone",
-        when: |s| s.usable(Transport::LongPolling),
-        transport: Some(Transport::LongPolling),
-        sentence: "Use long polling: it is the only transport that is known to work here.",
-    },
-    Rule {
-        id: "sse-late",
-        when: |s| s.usable(Transport::Sse) && s.answers.client != Client::Constrained,
-        transport: Some(Transport::Sse),
-        sentence: "Use Server-Sent Events, although events come late: nothing else is known to work here.",
-    },
-    NOTHING_WORKS,
-];
 
 /// Walks the questions and the rules.
 pub fn recommend(situation: &Situation) -> Recommendation {
@@ -242,15 +107,22 @@ pub fn recommend(situation: &Situation) -> Recommendation {
         }
     }
     let mends_stream = rule.transport == Some(Transport::Sse) && situation.mended();
+    let heartbeat_seconds = intervals::heartbeat(situation, rule.transport);
+    let long_poll_hold_seconds = intervals::hold(situation);
     Recommendation {
         rule: rule.id,
         transport: rule.transport.map_or("none", Transport::as_str),
         sentence: sentence(rule, situation),
         because,
         walk: walk(situation),
-        heartbeat_seconds: intervals::heartbeat(situation, rule.transport),
-        long_poll_hold_seconds: intervals::hold(situation),
+        heartbeat_seconds,
+        long_poll_hold_seconds,
         headers: if mends_stream { vec!["X-Accel-Buffering: no", "Cache-Control: no-cache, no-transform"] } else { Vec::new() },
+        price: situation.price.filter(|_| situation.needs_websocket() && rule.is_substitute()),
+        over_tls: situation.over_tls(),
+        fall_back_to: situation.fall_back_to(rule.transport),
+        healthy_after_seconds: HEALTHY_AFTER_S,
+        next: next::next(situation, rule.transport, heartbeat_seconds, long_poll_hold_seconds),
         scope: (rule.transport == Some(Transport::WebSocket) && situation.enterprise())
             .then_some("Only for the features that need both directions; everything else by Server-Sent Events."),
         asks_for_network_team: asks,
@@ -263,6 +135,21 @@ fn sentence(rule: &Rule, situation: &Situation) -> String {
         Some(Verdict::Works) => format!("{} This works here.", rule.sentence),
         Some(Verdict::Degraded) => format!("{} This works here, within the limits that were found.", rule.sentence),
         _ => rule.sentence.to_owned(),
+    }
+}
+
+impl Default for Situation {
+    fn default() -> Self {
+        Self {
+            answers: Answers::default(),
+            verdicts: BTreeMap::new(),
+            findings: Vec::new(),
+            through_proxy: false,
+            longest_idle_ms: 0,
+            leg: Leg::Https,
+            elsewhere: BTreeMap::new(),
+            price: None,
+        }
     }
 }
 
@@ -306,6 +193,21 @@ impl Situation {
         !self.mended() && self.findings.iter().any(|f| held(f) || [sse::TRICKLED, sse::ONE_EVENT_BEHIND].contains(&f.code))
     }
 
+    /// The transports that an application can be built on over TLS and not without.
+    fn over_tls(&self) -> Vec<&'static str> {
+        let works_there = |transport: &Transport| self.elsewhere.get(transport) == Some(&Verdict::Works);
+        let all = Transport::ALL.into_iter().filter(|transport| self.leg == Leg::Http && !self.usable(*transport));
+        all.filter(works_there).map(Transport::as_str).collect()
+    }
+
+    /// What can be used here beside what is recommended: what needs the least of a network first.
+    fn fall_back_to(&self, chosen: Option<Transport>) -> Vec<&'static str> {
+        let order = [Transport::Sse, Transport::LongPolling, Transport::WebSocket].into_iter();
+        let fits = |transport: &Transport| *transport != Transport::Sse || self.answers.client != Client::Constrained;
+        let others = order.filter(|transport| chosen.is_some() && Some(*transport) != chosen);
+        others.filter(fits).filter(|transport| self.usable(*transport)).map(Transport::as_str).collect()
+    }
+
     fn needs_websocket(&self) -> bool {
         self.answers.interactive || self.answers.client_sends == Sends::HighFrequency
     }
@@ -322,58 +224,6 @@ impl Situation {
     fn middlebox_seen(&self) -> bool {
         self.through_proxy || self.findings.iter().any(|f| f.blames() && f.code.probe() != "reach")
     }
-}
-
-fn walk(s: &Situation) -> Vec<Step> {
-    let (answer, from) = match s.answers.client_sends {
-        Sends::HighFrequency => ("yes", "flag"),
-        Sends::Occasional => ("no", "flag"),
-        Sends::Unknown => ("no", "assumed"),
-    };
-    let first = Step {
-        question: "Does the client send high-frequency or latency-sensitive data through the same channel?",
-        answer,
-        from,
-        so: if answer == "yes" { "WebSockets" } else { "go on" },
-    };
-    let (answer, from) = match (s.answers.network, s.middlebox_seen()) {
-        (Between::Enterprise, _) => ("yes", "flag"),
-        (Between::Direct, _) => ("no", "flag"),
-        (Between::Unknown, true) => ("yes", "measured"),
-        (Between::Unknown, false) if Transport::ALL.iter().any(|transport| s.judged(*transport)) => ("no", "measured"),
-        (Between::Unknown, false) => ("no", "assumed"),
-    };
-    let second = Step {
-        question: "Will users sit behind enterprise or DPI proxies?",
-        answer,
-        from,
-        so: if answer == "yes" {
-            "SSE by default, WebSockets only where both directions are needed"
-        } else {
-            "either works; SSE is simpler for one-way push"
-        },
-    };
-    let (answer, from) = match s.answers.client {
-        Client::Constrained => ("no", "flag"),
-        Client::Unknown => ("yes", "assumed"),
-        _ => ("yes", "flag"),
-    };
-    let third = Step {
-        question: "Does the HTTP client support SSE?",
-        answer,
-        from,
-        so: if answer == "yes" { "SSE" } else { "long polling" },
-    };
-    let mut steps = vec![first, second, third];
-    if s.answers.interactive {
-        steps.push(Step {
-            question: "Is the feature collaborative or interactive?",
-            answer: "yes",
-            from: "flag",
-            so: "WebSockets, whatever the other answers",
-        });
-    }
-    steps
 }
 
 #[cfg(test)]

@@ -74,7 +74,15 @@ impl Transport {
         }
     }
 
-    /// The name in sentences.
+    /// The name within a sentence.
+    pub fn in_sentence(self) -> &'static str {
+        match self {
+            Transport::LongPolling => "long polling",
+            _ => self.title(),
+        }
+    }
+
+    /// The name at the beginning of a line.
     pub fn title(self) -> &'static str {
         match self {
             Transport::WebSocket => "WebSocket",

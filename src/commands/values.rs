@@ -6,7 +6,7 @@ use crate::report::{self, Format, Report};
 use http::{HeaderName, HeaderValue};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::plan::{Depth, Plan};
-use proxyprobe_probes::recommend::{Answers, Between, Client, Sends};
+use proxyprobe_probes::recommend::{Answers, Asked, Between, Client, Sends};
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
@@ -87,6 +87,7 @@ pub(super) fn answers(flags: &Check) -> Answers {
             ClientChoice::Unknown => Client::Unknown,
         },
         interactive: flags.interactive,
+        asked: Asked::default(),
     }
 }
 

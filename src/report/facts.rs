@@ -28,6 +28,17 @@ pub struct RouteFacts {
     pub proxy: Option<Untrusted>,
 }
 
+/// What is known of a report beside what was measured.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct About {
+    /// Words for the receiver.
+    #[serde(default)]
+    pub note: Option<Untrusted>,
+    /// The command that made it, without its secrets.
+    #[serde(default)]
+    pub command: Option<Untrusted>,
+}
+
 impl RouteFacts {
     /// The way as a person reads it.
     pub fn words(&self) -> String {

@@ -29,6 +29,8 @@ fn value(report: &Report) -> Value {
     json!({
         "schema": SCHEMA,
         "tool": { "name": "proxyprobe", "version": report.tool_version },
+        "note": report.about.note,
+        "command": report.about.command,
         "run_id": report.run_id,
         "started_at": report.started_at,
         "duration_ms": report.duration_ms,

@@ -1,11 +1,14 @@
 //! A run and its conclusions as one value with several faces.
 
+mod content;
 mod facts;
 mod json;
+mod lead;
+mod phases;
 mod saved;
 mod text;
 
-pub use facts::{RouteFacts, TargetFacts};
+pub use facts::{About, RouteFacts, TargetFacts};
 pub use saved::{Unreadable, read};
 
 use proxyprobe_probes::hearing::{Hearing, Judgement};
@@ -34,6 +37,8 @@ pub struct Report {
     pub duration_ms: u64,
     /// The tool that recorded it.
     pub tool_version: Untrusted,
+    /// What else is known of it.
+    pub about: About,
 }
 
 /// The faces of a report.
@@ -58,13 +63,13 @@ impl Report {
     ) -> Self {
         let judgement = hearing.judge();
         let tool_version = Untrusted::new(env!("CARGO_PKG_VERSION"));
-        Self { hearing, judgement, target, route, run_id, server, started_at, duration_ms, tool_version }
+        Self { hearing, judgement, target, route, run_id, server, started_at, duration_ms, tool_version, about: About::default() }
     }
 
     /// One of its faces.
     pub fn render(&self, format: Format, colour: bool) -> String {
         match format {
-            Format::Text => text::render(self, colour),
+            Format::Text => text::render(&content::Content::of(self), colour),
             Format::Json => json::render(self),
         }
     }

@@ -1,6 +1,6 @@
 //! Reading a saved report back, to judge its evidence again without a network.
 
-use super::{Report, RouteFacts, SCHEMA, TargetFacts};
+use super::{About, Report, RouteFacts, SCHEMA, TargetFacts};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::circumstances::Circumstances;
 use proxyprobe_probes::hearing::Hearing;
@@ -36,6 +36,8 @@ impl std::fmt::Display for Unreadable {
 #[derive(Deserialize)]
 struct Saved {
     tool: Tool,
+    #[serde(flatten)]
+    about: About,
     run_id: Option<String>,
     server: Option<Untrusted>,
     started_at: String,
@@ -109,5 +111,5 @@ pub fn read(text: &str) -> Result<Report, Unreadable> {
     let started_at = Untrusted::new(&saved.started_at).to_string();
     let run_id = saved.run_id.map(|id| Untrusted::new(&id).to_string());
     let report = Report::new(hearing, saved.target, saved.route, run_id, saved.server, started_at, saved.duration_ms);
-    Ok(Report { tool_version: saved.tool.version, ..report })
+    Ok(Report { tool_version: saved.tool.version, about: saved.about, ..report })
 }

@@ -1,0 +1,62 @@
+//! The next action, and who takes it.
+
+use super::Situation;
+use crate::finding::{Finding, Outcome};
+use crate::transport::Transport;
+use serde::Serialize;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Next {
+    /// Who does it.
+    pub who: Who,
+    /// What, as a phrase that can be read aloud after the name of who does it.
+    pub what: String,
+}
+
+/// Who can do something about a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// Those who build the application.
+    Developers,
+    /// Those who run the network.
+    NetworkTeam,
+    /// The reader, who ran this.
+    You,
+}
+
+impl Who {
+    /// As a sentence names them.
+    pub fn title(self) -> &'static str {
+        match self {
+            Who::Developers => "developers",
+            Who::NetworkTeam => "network team",
+            Who::You => "you",
+        }
+    }
+}
+
+/// What comes next: build on what works; where nothing does, have the worst mended; where nothing is known, find out.
+pub(super) fn next(s: &Situation, chosen: Option<Transport>, heartbeat: Option<u64>, hold: Option<u64>) -> Next {
+    if let Some(transport) = chosen {
+        return Next { who: Who::Developers, what: build(s, transport, heartbeat, hold) };
+    }
+    let first = |outcome: Outcome| s.findings.iter().find(|finding| finding.outcome == outcome);
+    let asks = |finding: &Finding| finding.code.section("Ask");
+    if let Some(finding) = first(Outcome::Broken).or_else(|| first(Outcome::Degraded)) {
+        return Next { who: Who::NetworkTeam, what: asks(finding) };
+    }
+    let what = first(Outcome::Inconclusive).or_else(|| first(Outcome::Note)).map(asks);
+    Next { who: Who::You, what: what.unwrap_or_else(|| "run again; nothing was judged this time".to_owned()) }
+}
+
+fn build(s: &Situation, transport: Transport, heartbeat: Option<u64>, hold: Option<u64>) -> String {
+    let name = transport.in_sentence();
+    let header = (transport == Transport::Sse && s.mended()).then_some(" and the header X-Accel-Buffering: no");
+    let interval = match transport {
+        Transport::LongPolling => hold.map(|seconds| format!(", and answer each poll within {seconds} s")),
+        _ => heartbeat.map(|seconds| format!(", with a heartbeat every {seconds} s")),
+    };
+    format!("use {name}{}{}", header.unwrap_or_default(), interval.unwrap_or_default())
+}

@@ -1,0 +1,45 @@
+//! What a request costs on this path, from the requests of the run itself.
+
+use crate::exchange::{Proof, Record};
+use crate::timeline::Event;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Medians over the requests of a run that our server answered at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Price {
+    /// From a request on an open connection to the head of its answer, in milliseconds.
+    pub request_p50_ms: u64,
+    /// What it takes to open a connection for it, with proxy and TLS, in milliseconds.
+    pub new_connection_p50_ms: u64,
+    /// How many requests that is the median of.
+    pub requests: usize,
+}
+
+/// Fewer requests than this give no median worth saying.
+const ENOUGH: usize = 3;
+
+impl Price {
+    /// The price that these connections paid; none when too few of them did.
+    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Option<Price> {
+        let (mut requests, mut openings) = (Vec::new(), Vec::new());
+        for record in records.filter(|record| record.proof == Proof::Valid) {
+            let asked = record.client.first(|event| *event == Event::Request);
+            let answered = record.client.first(|event| matches!(event, Event::Response(_)));
+            if let (Some(opened), Some(asked), Some(answered)) = (&record.opened, asked, answered) {
+                requests.push(answered.saturating_sub(asked));
+                openings.push(opened.took_ms);
+            }
+        }
+        (requests.len() >= ENOUGH).then(|| Price {
+            requests: requests.len(),
+            request_p50_ms: median(requests),
+            new_connection_p50_ms: median(openings),
+        })
+    }
+}
+
+fn median(mut times: Vec<u64>) -> u64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

@@ -4,10 +4,11 @@ use crate::company::{Company, TOGETHER_MS};
 use crate::exchange::{Proof, Record, Witness};
 use crate::plan::{ANSWERS_A_ROUND_TRIP, Plan};
 use crate::timeline::{End, Event, Timeline, Why};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is known of the run as a whole: facts of the observer, no conclusions.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Circumstances {
     /// The server's clock minus the client's, both in milliseconds since the run's start.
     pub clock_offset_ms: i64,
@@ -36,7 +37,7 @@ pub struct Circumstances {
 }
 
 /// One attempt to read the witness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WitnessRead {
     /// When, in milliseconds since the run's start.
     pub at_ms: u64,
@@ -45,7 +46,7 @@ pub struct WitnessRead {
 }
 
 /// Why the path is not blamed for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Doubt {
     /// The run was stopped before this was over.

@@ -3,10 +3,11 @@
 use crate::timeline::Timeline;
 use crate::transport::Via;
 use crate::untrusted::Untrusted;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What was asked on one connection, and what both ends saw.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange<A> {
     /// The question, in the probe's own terms.
     pub asked: A,
@@ -15,7 +16,7 @@ pub struct Exchange<A> {
 }
 
 /// What both ends saw of one connection.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Names the connection at both ends: it is in the path of the request.
     pub nonce: String,
@@ -43,7 +44,7 @@ impl Record {
 }
 
 /// How a connection left this machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Opened {
     /// Directly or through a proxy.
     pub via: Via,
@@ -56,7 +57,7 @@ pub struct Opened {
 }
 
 /// The head of an HTTP answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResponseHead {
     /// The status code.
     pub status: u16,
@@ -76,7 +77,7 @@ impl ResponseHead {
 }
 
 /// What an answer said about its origin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// Nothing that looks like a proof. A missing header alone decides nothing: the proof is in-band too.
@@ -91,7 +92,7 @@ pub enum Proof {
 }
 
 /// What the kernel knew (Linux `TCP_INFO`). Behind a proxy it speaks of the hop to the proxy only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelNote {
     /// Segments sent and not acknowledged.
     pub unacked: u32,
@@ -106,7 +107,7 @@ pub struct KernelNote {
 }
 
 /// The server's record of a connection.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Witness {
     /// It could not be read.
@@ -131,7 +132,7 @@ impl Witness {
 }
 
 /// What the server noted of one request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerNotes {
     /// The head of the request as it arrived.
     pub request: RequestHead,
@@ -140,7 +141,7 @@ pub struct ServerNotes {
 }
 
 /// The head of a request as the server received it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestHead {
     /// The method.
     pub method: Untrusted,

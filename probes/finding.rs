@@ -1,12 +1,13 @@
 //! What can be concluded: codes, their fixed outcomes, and findings.
 
 use crate::transport::{Direction, Leg, Transport};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
 /// What a finding means for an application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// As it should be.
@@ -21,8 +22,21 @@ pub enum Outcome {
     Note,
 }
 
+impl Outcome {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Works => "works",
+            Outcome::Degraded => "degraded",
+            Outcome::Broken => "broken",
+            Outcome::Inconclusive => "inconclusive",
+            Outcome::Note => "note",
+        }
+    }
+}
+
 /// How good something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// All that was tested works.

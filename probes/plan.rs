@@ -1,9 +1,10 @@
 //! How deep a run goes: the figures that observing and judging share.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How much time a run may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Depth {
     /// About five seconds; long silences are not tested.
@@ -15,7 +16,7 @@ pub enum Depth {
 }
 
 /// What a run will do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// How deep.
     pub depth: Depth,

@@ -4,6 +4,7 @@ use crate::circumstances::Circumstances;
 use crate::exchange::Exchange;
 use crate::finding::{Code, Finding};
 use crate::plan::Cost;
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A question about the path, answered by talking to our own server.
@@ -17,7 +18,7 @@ pub trait Probe {
     /// What it may run beside.
     const COST: Cost;
     /// What is asked on one connection.
-    type Asked: Serialize + DeserializeOwned + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static;
+    type Asked: Serialize + DeserializeOwned + JsonSchema + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static;
 
     /// Whether the question could be put at all: a probe that never got so far did not run.
     ///
@@ -107,7 +108,7 @@ macro_rules! probes {
         }
 
         /// What one probe recorded on one leg.
-        #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, schemars::JsonSchema)]
         #[serde(untagged)]
         pub enum Evidence {
             $(#[doc = concat!("Of [`", stringify!($module), "`].")] $name(Vec<$crate::exchange::Exchange<<$module::$name as $crate::probe::Probe>::Asked>>),)+

@@ -19,6 +19,7 @@ use crate::sse;
 use crate::transport::{Leg, Transport};
 use crate::zombie;
 use rules::{NOTHING_WORKS, RULES, Rule};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use walk::walk;
@@ -49,7 +50,7 @@ pub struct Situation {
 }
 
 /// What to build, and why.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Recommendation {
     /// The rule that decided.
     pub rule: &'static str,

@@ -1,5 +1,6 @@
 //! Text that came from the network, made harmless before it becomes a value.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -7,7 +8,7 @@ use std::fmt;
 ///
 /// Control characters (C0, DEL, C1), bidirectional overrides, zero-width characters, line and paragraph separators and invalid
 /// UTF-8 are shown as visible escapes. Markup is the renderer's business: what is harmless depends on the face.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, JsonSchema)]
 pub struct Untrusted(String);
 
 impl Untrusted {

@@ -168,6 +168,8 @@ pub enum LegChoice {
 pub enum FormatChoice {
     /// For people.
     Text,
+    /// For tickets.
+    Markdown,
     /// For programs.
     Json,
 }

@@ -14,6 +14,7 @@ use crate::plan::Cost;
 use crate::plan::Plan;
 use crate::probe::Probe;
 use crate::transport::Transport;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Idle limits below this many milliseconds degrade, longer ones are noted: 60 s is the longest default of the common load
@@ -39,7 +40,7 @@ pub const INCONCLUSIVE: Code = code!("idle.inconclusive", Inconclusive);
 pub struct Idle;
 
 /// One rung: a connection that is silent for a set time and is then used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// What kind of connection.
     pub transport: Transport,
@@ -50,7 +51,7 @@ pub struct Asked {
 }
 
 /// An end of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Speaker {
     /// This machine.

@@ -13,6 +13,7 @@ use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::probe::Probe;
 use crate::transport::Transport;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Lifetimes below this many milliseconds degrade, longer ones are noted: reconnecting every five minutes is what robust
@@ -28,7 +29,7 @@ pub const INCONCLUSIVE: Code = code!("lifetime.inconclusive", Inconclusive);
 pub struct Lifetime;
 
 /// One busy twin of the silent ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// What kind of connection.
     pub transport: Transport,

@@ -13,6 +13,7 @@ use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::plan::Plan;
 use crate::probe::Probe;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits below this many milliseconds degrade, longer ones are noted: 60 s is the longest default of the common gateways, and
@@ -36,7 +37,7 @@ pub const INCONCLUSIVE: Code = code!("long_poll.inconclusive", Inconclusive);
 pub struct LongPoll;
 
 /// One held request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// After how long the server answers, in milliseconds.
     pub hold_ms: u64,

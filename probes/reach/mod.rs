@@ -2,7 +2,7 @@
 
 #[cfg(feature = "io")]
 pub mod client;
-mod products;
+pub mod products;
 #[cfg(feature = "io")]
 mod server;
 mod verdict;
@@ -15,6 +15,7 @@ use crate::plan::Cost;
 use crate::probe::Probe;
 use crate::transport::Leg;
 use crate::untrusted::Untrusted;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The name has no address here.
@@ -48,7 +49,7 @@ pub const SELF_SIGNED_SERVER: Code = code!("reach.self-signed-server", Note);
 pub struct Reach;
 
 /// One attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// What for.
     pub step: Step,
@@ -69,7 +70,7 @@ pub struct Asked {
 }
 
 /// What an attempt is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Starting the run by POST.

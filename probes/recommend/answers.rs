@@ -1,9 +1,10 @@
 //! The answers to the three questions.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answers that were given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Answers {
     /// Question 1: what the client sends through the same channel.
     pub client_sends: Sends,
@@ -19,7 +20,7 @@ pub struct Answers {
 }
 
 /// Which answers were given when asked; the others came from flags, where they were given at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// Question 1.
     pub client_sends: bool,
@@ -32,7 +33,7 @@ pub struct Asked {
 }
 
 /// What a client sends through the same channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sends {
     /// Cursors, keystrokes, game input, orders.
@@ -45,7 +46,7 @@ pub enum Sends {
 }
 
 /// Who stands between users and the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Between {
     /// Enterprise proxies, or deep packet inspection.
@@ -58,7 +59,7 @@ pub enum Between {
 }
 
 /// What the client is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Client {
     /// A browser.

@@ -3,10 +3,11 @@
 use super::Situation;
 use crate::finding::{Finding, Outcome};
 use crate::transport::Transport;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Next {
     /// Who does it.
     pub who: Who,
@@ -15,7 +16,7 @@ pub struct Next {
 }
 
 /// Who can do something about a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Who {
     /// Those who build the application.

@@ -2,10 +2,11 @@
 
 use super::{Between, Client, Sends, Situation};
 use crate::transport::Transport;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One question of the walk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
     /// The question.
     pub question: &'static str,

@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::probe::Probe;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The whole stream arrives at its end.
@@ -45,7 +46,7 @@ pub const INCONCLUSIVE: Code = code!("sse.inconclusive", Inconclusive);
 pub struct Sse;
 
 /// One stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// Which stream.
     pub kind: Kind,
@@ -57,7 +58,7 @@ pub struct Asked {
 }
 
 /// The streams that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// As an application without further thought sends it: this one gives the verdict.

@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::probe::Probe;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A middlebox removed the `Upgrade` header.
@@ -37,14 +38,14 @@ pub const INCONCLUSIVE: Code = code!("upgrade.inconclusive", Inconclusive);
 pub struct Upgrade;
 
 /// One opening handshake.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// The spelling of `websocket` in the `Upgrade` header.
     pub token: Token,
 }
 
 /// How the token is spelt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Token {
     /// As every browser spells it.
     #[serde(rename = "websocket")]

@@ -14,6 +14,7 @@ use crate::exchange::Exchange;
 use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::probe::Probe;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// After the 101 nothing passes, either way.
@@ -39,7 +40,7 @@ pub const INCONCLUSIVE: Code = code!("zombie.inconclusive", Inconclusive);
 pub struct Zombie;
 
 /// One conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// How many messages the client sends of its own accord, and in [`Part::Beat`] the server too.
     pub messages: u32,
@@ -57,7 +58,7 @@ pub struct Asked {
 }
 
 /// What a conversation is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// Whether anything passes: both sides speak at a beat.

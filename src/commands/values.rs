@@ -94,16 +94,16 @@ pub(super) fn answers(flags: &Check) -> Answers {
 pub(super) fn format_of(choice: FormatChoice) -> Format {
     match choice {
         FormatChoice::Text => Format::Text,
+        FormatChoice::Markdown => Format::Markdown,
         FormatChoice::Json => Format::Json,
     }
 }
 
 pub(super) fn read_save(save: &str) -> Result<(Format, &str), String> {
-    match save.split_once('=') {
-        Some(("text", file)) if !file.is_empty() => Ok((Format::Text, file)),
-        Some(("json", file)) if !file.is_empty() => Ok((Format::Json, file)),
-        _ => Err(format!("--save {}: this is not of the form text=FILE or json=FILE", Untrusted::new(save))),
-    }
+    let wrong = || format!("--save {}: this is not of the form FORMAT=FILE, such as html=report.html", Untrusted::new(save));
+    let (format, file) = save.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(wrong)?;
+    let format = <FormatChoice as clap::ValueEnum>::from_str(format, false).map_err(|_| wrong())?;
+    Ok((format_of(format), file))
 }
 
 pub(super) fn read_pin(pin: &str) -> Result<String, String> {

@@ -116,6 +116,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         ("Route", report.route.words()),
         ("Run", format!("{run}, {}, took {took}, depth {depth}, proxyprobe {}", report.started_at, report.tool_version)),
     ];
+    facts.extend(report.about.hidden.as_ref().map(|hidden| ("Redacted", hidden.words())));
     facts.extend(report.about.command.as_ref().map(|command| ("Command", command.to_string())));
     facts
 }
@@ -133,21 +134,22 @@ fn items(mut findings: Vec<&Finding>) -> Vec<Item> {
     findings.sort_by_key(|finding| (finding.caused_by.is_some(), !finding.decisive));
     let mut items: Vec<Item> = Vec::new();
     for finding in findings {
-        let sighting = Sighting { place: place(finding), summary: summary(finding) };
         let known = items.iter_mut().find(|item| item.code == finding.code && item.outcome == finding.outcome);
         let item = match known {
-            Some(item) => {
-                item.sightings.push(sighting);
-                item
-            }
+            Some(item) => item,
             None => {
                 let (developers, network_team) = (String::new(), String::new());
                 let (code, outcome) = (finding.code, finding.outcome);
-                items.push(Item { code, outcome, sightings: vec![sighting], developers, network_team, settings: Vec::new() });
+                items.push(Item { code, outcome, sightings: Vec::new(), developers, network_team, settings: Vec::new() });
                 let Some(item) = items.last_mut() else { continue };
                 item
             }
         };
+        let summary = summary(finding);
+        match item.sightings.iter_mut().find(|sighting| sighting.summary == summary) {
+            Some(sighting) => sighting.place = format!("{}; {}", sighting.place, place(finding)),
+            None => item.sightings.push(Sighting { place: place(finding), summary }),
+        }
         if finding.caused_by.is_none() && finding.outcome != Outcome::Note && item.developers.is_empty() {
             item.developers = finding.code.section("For developers");
             item.network_team = finding.code.section("For the network team");

@@ -1,11 +1,13 @@
 //! What was probed, and through what.
 
+use super::Hidden;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The server that was probed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TargetFacts {
     /// The URL as it was given.
     pub url: Untrusted,
@@ -18,7 +20,7 @@ pub struct TargetFacts {
 }
 
 /// How bytes left the machine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RouteFacts {
     /// `direct` or `http-proxy`.
     pub kind: String,
@@ -29,7 +31,7 @@ pub struct RouteFacts {
 }
 
 /// What is known of a report beside what was measured.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct About {
     /// Words for the receiver.
     #[serde(default)]
@@ -37,6 +39,9 @@ pub struct About {
     /// The command that made it, without its secrets.
     #[serde(default)]
     pub command: Option<Untrusted>,
+    /// What was hidden from the report.
+    #[serde(default, rename = "redaction")]
+    pub hidden: Option<Hidden>,
 }
 
 impl RouteFacts {

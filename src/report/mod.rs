@@ -1,14 +1,19 @@
 //! A run and its conclusions as one value with several faces.
 
 mod content;
+mod document;
 mod facts;
 mod json;
 mod lead;
+mod markdown;
 mod phases;
+mod redact;
 mod saved;
 mod text;
 
 pub use facts::{About, RouteFacts, TargetFacts};
+pub use json::schema;
+pub use redact::{Hidden, Redaction};
 pub use saved::{Unreadable, read};
 
 use proxyprobe_probes::hearing::{Hearing, Judgement};
@@ -46,6 +51,8 @@ pub struct Report {
 pub enum Format {
     /// For people: 80 columns.
     Text,
+    /// For tickets.
+    Markdown,
     /// For programs: schema 1.
     Json,
 }
@@ -70,6 +77,7 @@ impl Report {
     pub fn render(&self, format: Format, colour: bool) -> String {
         match format {
             Format::Text => text::render(&content::Content::of(self), colour),
+            Format::Markdown => markdown::render(&content::Content::of(self)),
             Format::Json => json::render(self),
         }
     }

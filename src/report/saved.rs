@@ -78,7 +78,11 @@ fn is_plausible(value: &Value) -> bool {
 /// # Errors
 /// Why it cannot be read.
 pub fn read(text: &str) -> Result<Report, Unreadable> {
-    let whole: Value = serde_json::from_str(text).map_err(|error| Unreadable::Form(error.to_string()))?;
+    read_value(serde_json::from_str(text).map_err(|error| Unreadable::Form(error.to_string()))?)
+}
+
+/// The same of a document that is a value already.
+pub(super) fn read_value(whole: Value) -> Result<Report, Unreadable> {
     match whole.get("schema").and_then(Value::as_u64) {
         Some(schema) if schema == u64::from(SCHEMA) => {}
         Some(schema) => return Err(Unreadable::Schema(schema)),

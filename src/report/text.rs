@@ -4,7 +4,7 @@ use super::content::{Content, Item};
 use super::lead::WIDTH;
 use super::phases::State;
 use anstyle::{AnsiColor, Style};
-use proxyprobe_probes::finding::{Outcome, Verdict};
+use proxyprobe_probes::finding::Verdict;
 use std::fmt::Write;
 
 pub(super) fn render(content: &Content, colour: bool) -> String {
@@ -120,7 +120,7 @@ impl Page {
         self.heading(heading);
         for item in items {
             let code = self.paint(item.code.id, Style::new().bold());
-            self.line(&format!("- {code} ({})", outcome(item.outcome)));
+            self.line(&format!("- {code} ({})", item.outcome.as_str()));
             for sighting in &item.sightings {
                 self.paragraph("  ", &format!("{}: {}", sighting.place, sighting.summary));
             }
@@ -152,17 +152,6 @@ impl Page {
             let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
             self.paragraph("- ", &format!("{of}: {}", pairs.join(", ")));
         }
-    }
-}
-
-/// The word for an outcome.
-fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Works => "works",
-        Outcome::Degraded => "degraded",
-        Outcome::Broken => "broken",
-        Outcome::Inconclusive => "inconclusive",
-        Outcome::Note => "note",
     }
 }
 

@@ -1,0 +1,33 @@
+use super::scan::Tokens;
+use super::*;
+
+#[test]
+fn names_and_addresses_become_stable_tokens() {
+    let mut tokens = Tokens::new(Redaction::Share);
+    tokens.learn_host("intranet:8080");
+    assert_eq!(
+        tokens.scan("intranet, probe.corp.example:443 (10.1.2.3:443) or [fd00::7]:80; 127.0.0.1:9, Probe.corp.example."),
+        "host-1, host-2:443 (addr-1:443) or addr-2:80; 127.0.0.1:9, host-2."
+    );
+    assert_eq!(tokens.scan("HTTP/1.1 in 5.0 s, squid/5.7"), "HTTP/1.1 in 5.0 s, squid/5.7");
+    assert_eq!(tokens.via("1.1 gw-7 (squid/5.7), 1.0 10.1.2.3:3128"), "1.1 host-3 (squid/5.7), 1.0 addr-1:3128");
+    assert_eq!(tokens.url("https://portal.corp.example/login/jdoe?token=x"), "https://host-4/…");
+    assert_eq!(tokens.challenge("Basic realm=\"Corp\""), "Basic (text-1)");
+    let hidden = tokens.hidden();
+    assert_eq!((hidden.hosts, hidden.addresses, hidden.texts, hidden.queries), (4, 2, 1, 1));
+}
+
+#[test]
+fn by_default_only_queries_are_left_out() {
+    let mut tokens = Tokens::new(Redaction::Default);
+    assert_eq!(tokens.url("https://portal.corp.example/login?token=x"), "https://portal.corp.example/login?…");
+    assert_eq!(tokens.scan("10.1.2.3"), "10.1.2.3");
+    assert_eq!(tokens.foreign("Welcome, jdoe"), "Welcome, jdoe");
+}
+
+#[test]
+fn the_mark_of_a_product_stays_in_the_token() {
+    let mut tokens = Tokens::new(Redaction::Share);
+    let token = tokens.foreign("<title>Zscaler says no to jdoe</title>");
+    assert!(token.contains("zscaler") && !token.contains("jdoe"), "{token}");
+}

@@ -40,16 +40,95 @@ fn codes_are_unique_and_belong_to_their_probe() {
     }
 }
 
-/// What every page of a finding has.
-const HEADINGS: [&str; 6] =
-    ["What it means", "How we know", "What else it could be", "Seen of", "For developers", "For the network team"];
+/// The headings of a finding's page, in their order. Where a setting is known, "Settings" follows.
+const HEADINGS: [&str; 8] = [
+    "In short",
+    "What it means",
+    "How we know",
+    "What else it could be",
+    "Seen of",
+    "Ask",
+    "For developers",
+    "For the network team",
+];
+
+/// What has to fit into one line of a report, and how many characters it may have.
+const SHORT: [(&str, usize); 2] = [("In short", 44), ("Ask", 60)];
+
+/// The products, as pages name them under "Settings", and the words that name them anywhere.
+const PRODUCTS: &[(&str, &[&str])] = &[
+    ("Squid", &["Squid"]),
+    ("nginx", &["nginx"]),
+    ("HAProxy", &["HAProxy"]),
+    ("Apache httpd", &["Apache", "httpd"]),
+    ("Varnish", &["Varnish"]),
+    ("Envoy", &["Envoy"]),
+    ("Privoxy", &["Privoxy"]),
+    ("tinyproxy", &["tinyproxy"]),
+    ("mitmproxy", &["mitmproxy"]),
+    ("Traffic Server", &["Traffic Server"]),
+    ("Caddy", &["Caddy"]),
+    ("e2guardian", &["e2guardian"]),
+    ("Zscaler", &["Zscaler"]),
+    ("Palo Alto", &["Palo Alto", "PAN-OS"]),
+    ("Fortinet FortiGate", &["Fortinet", "FortiGate", "FortiProxy"]),
+    ("Blue Coat ProxySG", &["Blue Coat", "ProxySG", "SGOS", "Edge SWG"]),
+    ("Symantec Cloud SWG", &["Symantec", "Broadcom", "Cloud SWG"]),
+    ("Cisco Secure Web Appliance", &["Cisco", "WSA"]),
+    ("Sophos", &["Sophos"]),
+    ("Check Point", &["Check Point"]),
+    ("McAfee/Skyhigh", &["McAfee", "Skyhigh"]),
+    ("Netskope", &["Netskope"]),
+    ("Forcepoint", &["Forcepoint", "Websense"]),
+    ("Barracuda", &["Barracuda"]),
+    ("F5 BIG-IP", &["F5", "BIG-IP"]),
+    ("Citrix NetScaler", &["Citrix", "NetScaler"]),
+    ("IBM WebSEAL", &["IBM", "WebSEAL"]),
+    ("Diladele Web Safety", &["Diladele", "Web Safety"]),
+    ("Azure", &["Azure"]),
+    ("AWS", &["AWS", "Amazon"]),
+    ("Google Cloud", &["Google"]),
+    ("Cloudflare", &["Cloudflare"]),
+    ("Kaspersky", &["Kaspersky"]),
+    ("Avast", &["Avast"]),
+    ("ESET", &["ESET"]),
+    ("Bitdefender", &["Bitdefender"]),
+];
+
+/// The words of a text, in lower case, with one space around each.
+fn words(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    format!(" {} ", words.join(" "))
+}
+
+/// What stands under "Settings": a bullet for each product, which may go on in indented lines.
+fn settings(page: &str) -> Vec<String> {
+    let mut bullets: Vec<String> = Vec::new();
+    for line in page.split("\n## Settings\n").skip(1).flat_map(str::lines) {
+        match (line.strip_prefix("- "), line.strip_prefix("  "), bullets.last_mut()) {
+            (Some(first), ..) => bullets.push(first.to_owned()),
+            (None, Some(more), Some(bullet)) => *bullet = format!("{bullet} {more}"),
+            _ => panic!("neither a bullet nor more of one: {line}"),
+        }
+    }
+    bullets
+}
 
 #[test]
 fn every_page_says_what_it_must() {
     for code in ProbeId::ALL.iter().flat_map(|probe| probe.codes()) {
         assert!(code.page.starts_with(&format!("# {}\n", code.id)), "{}", code.id);
-        for heading in HEADINGS {
+        let headings: Vec<&str> = code.page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings.strip_suffix(&["Settings"]).unwrap_or(&headings), HEADINGS, "{}", code.id);
+        for heading in HEADINGS.iter().filter(|heading| SHORT.iter().all(|(short, _)| *heading != short)) {
             assert!(code.section(heading).len() > 20, "{}: {heading}", code.id);
+        }
+        for (heading, most) in SHORT {
+            let text = code.section(heading);
+            let one_line = code.page.contains(&format!("\n## {heading}\n{text}\n"));
+            let plain = !text.starts_with(char::is_uppercase) && !text.contains(['`', '*']) && !text.ends_with('.');
+            assert!(one_line && plain && (1..=most).contains(&text.chars().count()), "{}: {heading}: {text}", code.id);
         }
         // These are pasted into reports: one paragraph each, without markup.
         for heading in ["For developers", "For the network team"] {
@@ -57,6 +136,30 @@ fn every_page_says_what_it_must() {
             assert!(!paragraph.contains('\n') && !paragraph.contains("**"), "{}: {heading}", code.id);
         }
     }
+}
+
+/// Whoever reads the paragraph for the network team may have any product: what is special to one stands under "Settings".
+#[test]
+fn settings_are_sourced_and_products_are_named_nowhere_else_in_advice() {
+    for code in ProbeId::ALL.iter().flat_map(|probe| probe.codes()) {
+        let paragraph = code.section("For the network team");
+        let asks = paragraph.starts_with("Please ") || paragraph.starts_with("Nothing to ");
+        assert!(asks && !paragraph.contains('`'), "{}: {paragraph}", code.id);
+        for name in PRODUCTS.iter().flat_map(|(_, names)| *names) {
+            assert!(!words(&paragraph).contains(&words(name)), "{} names {name} to every network team", code.id);
+        }
+        let mut seen = BTreeSet::new();
+        for bullet in settings(code.page) {
+            let product = bullet.split_once(": ").map_or("", |(product, _)| product);
+            assert!(PRODUCTS.iter().any(|(name, _)| *name == product), "{}: {bullet}", code.id);
+            assert!(seen.insert(product.to_owned()), "{}: {product} twice", code.id);
+            assert!(bullet.contains("<http") || bullet.contains("(measured)"), "{}: no source: {bullet}", code.id);
+        }
+    }
+}
+
+#[test]
+fn every_page_belongs_to_a_code() {
     let pages = fs::read_dir(root().join("docs/findings")).unwrap().map(|entry| entry.unwrap().path());
     let pages: BTreeSet<String> = pages.map(|page| page.file_stem().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(pages, codes().iter().map(|code| (*code).to_owned()).collect());

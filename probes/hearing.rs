@@ -133,6 +133,7 @@ impl Hearing {
                 .filter_map(|(transport, legs)| Some((*transport, legs.get(&self.leg.other())?.verdict)))
                 .collect(),
             price: self.price(),
+            measured: true,
         });
         Judgement { findings, transports, recommendation, verdict: overall(decided.values().copied()) }
     }

@@ -47,6 +47,8 @@ pub struct Situation {
     pub elsewhere: BTreeMap<Transport, Verdict>,
     /// What a request costs here.
     pub price: Option<Price>,
+    /// Whether the verdicts are of a path, and not of none in particular.
+    pub measured: bool,
 }
 
 /// What to build, and why.
@@ -130,9 +132,15 @@ pub fn recommend(situation: &Situation) -> Recommendation {
     }
 }
 
+/// What the answers alone lead to, where every transport would work.
+pub fn by_answers(answers: Answers) -> Recommendation {
+    let verdicts = Transport::ALL.into_iter().map(|transport| (transport, Verdict::Works)).collect();
+    recommend(&Situation { answers, verdicts, measured: false, ..Situation::default() })
+}
+
 /// The rule's sentence, and how well the transport works here.
 fn sentence(rule: &Rule, situation: &Situation) -> String {
-    match rule.transport.map(|transport| situation.verdict(transport)) {
+    match rule.transport.map(|transport| situation.verdict(transport)).filter(|_| situation.measured) {
         Some(Verdict::Works) => format!("{} This works here.", rule.sentence),
         Some(Verdict::Degraded) => format!("{} This works here, within the limits that were found.", rule.sentence),
         _ => rule.sentence.to_owned(),
@@ -150,6 +158,7 @@ impl Default for Situation {
             leg: Leg::Https,
             elsewhere: BTreeMap::new(),
             price: None,
+            measured: true,
         }
     }
 }

@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What a run is to do.
+#[derive(Clone)]
 pub struct Options {
     /// The URL's own leg.
     pub leg: Leg,

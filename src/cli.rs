@@ -1,17 +1,22 @@
 //! The command line. The only place that reads the environment.
 
 mod lab;
+mod questions;
 mod route;
 mod serve;
+mod shown;
 
 pub use lab::{Lab, LabEnds, LabReplay, LabRole, LabRun};
+pub use questions::{AnswerFlags, ClientChoice, NetworkChoice, SendsChoice};
 pub use route::{RouteFlags, read_resolve};
 pub use serve::Serve;
+pub use shown::shown;
 
 use crate::net::proxy::Variables;
 use crate::net::secret::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which real-time transport survives this network path: WebSocket, Server-Sent Events or long polling?
 #[derive(Parser)]
@@ -36,6 +41,10 @@ pub enum Command {
     Lab(Lab),
     /// Try the judge on every middlebox of the lab, in memory: expected against found
     Selftest(Selftest),
+    /// What changed between two saved JSON reports: before and after, or here and there
+    Diff(Diff),
+    /// Ask the three questions and compare the three transports, without a network
+    Advise(Advise),
     /// Explain a finding
     Explain {
         /// The finding's code, such as upgrade.header-stripped
@@ -82,19 +91,26 @@ pub struct Check {
     #[arg(long, value_name = "PROBE,..", value_delimiter = ',')]
     pub skip: Vec<String>,
 
-    /// Question 1: what does the client send through the same channel?
-    #[arg(long, value_enum, default_value_t = SendsChoice::Unknown)]
-    pub client_sends: SendsChoice,
-    /// Question 2: who stands between users and the server?
-    #[arg(long, value_enum, default_value_t = NetworkChoice::Unknown)]
-    pub network: NetworkChoice,
-    /// Question 3: what is the client?
-    #[arg(long, value_enum, default_value_t = ClientChoice::Unknown)]
-    pub client: ClientChoice,
-    /// The feature is collaborative or interactive
+    /// The answers to the questions
+    #[command(flatten)]
+    pub answers: AnswerFlags,
+    /// Ask the questions that no flag answers on the terminal
     #[arg(long)]
-    pub interactive: bool,
+    pub ask: bool,
 
+    /// Run again and again, this many times, and report k of n
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000), conflicts_with = "during")]
+    pub repeat: Option<u32>,
+    /// Run again and again for this long (90s, 30m, 2h), and report k of n
+    #[arg(long = "for", id = "during", value_name = "DURATION", value_parser = read_duration)]
+    pub during: Option<Duration>,
+
+    /// Words for whoever receives the report
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// How much the report hides; secrets are in none
+    #[arg(long, value_enum, default_value_t = RedactChoice::Default)]
+    pub redact: RedactChoice,
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = FormatChoice::Text)]
     pub format: FormatChoice,
@@ -130,12 +146,12 @@ pub struct Selftest {
     pub format: TableFormat,
 }
 
-/// `selftest --format`.
+/// `--format` of what has no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {
     /// For people.
     Text,
-    /// For docs/accuracy.md.
+    /// For tickets and pages.
     Markdown,
 }
 
@@ -147,9 +163,36 @@ pub struct Judge {
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = FormatChoice::Text)]
     pub format: FormatChoice,
+    /// How much the report hides; secrets are in none
+    #[arg(long, value_enum, default_value_t = RedactChoice::None)]
+    pub redact: RedactChoice,
     /// No colours
     #[arg(long)]
     pub no_color: bool,
+}
+
+/// `diff`.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 nothing changed; 1 something did; 2 wrong usage.")]
+pub struct Diff {
+    /// The report from before, or - for standard input
+    pub before: PathBuf,
+    /// The report from after
+    pub after: PathBuf,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    pub format: TableFormat,
+}
+
+/// `advise`.
+#[derive(Args)]
+pub struct Advise {
+    /// The answers to the questions; those that are not given are asked for
+    #[command(flatten)]
+    pub answers: AnswerFlags,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    pub format: TableFormat,
 }
 
 /// `--leg`.
@@ -174,41 +217,22 @@ pub enum FormatChoice {
     Json,
 }
 
-/// `--client-sends`.
+/// `--redact`.
 #[derive(Clone, Copy, ValueEnum)]
-pub enum SendsChoice {
-    /// Cursors, keystrokes, game input, orders.
-    HighFrequency,
-    /// It mostly listens.
-    Occasional,
-    /// Not known.
-    Unknown,
+pub enum RedactChoice {
+    /// Queries of URLs.
+    Default,
+    /// Also private names, addresses, and what others wrote into headers and pages.
+    Share,
+    /// Nothing but secrets.
+    None,
 }
 
-/// `--network`.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum NetworkChoice {
-    /// Enterprise proxies, or deep packet inspection.
-    Enterprise,
-    /// Nobody in particular.
-    Direct,
-    /// Not known.
-    Unknown,
-}
-
-/// `--client`.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum ClientChoice {
-    /// A browser.
-    Browser,
-    /// Node.
-    Node,
-    /// A mobile framework.
-    Mobile,
-    /// No event streams.
-    Constrained,
-    /// Not known.
-    Unknown,
+/// Reads `90s`, `30m`, `1h 30m`.
+fn read_duration(text: &str) -> Result<Duration, String> {
+    let read: Option<jiff::SignedDuration> = text.parse().ok();
+    let read = read.and_then(|duration| Duration::try_from(duration).ok()).filter(|duration| !duration.is_zero());
+    read.ok_or_else(|| "this is no duration; 90s, 30m and 2h are some".to_owned())
 }
 
 /// What the environment says.
@@ -219,6 +243,8 @@ pub struct Environment {
     pub proxy_password: Option<Secret>,
     /// Whether colours are unwanted (<https://no-color.org>).
     pub no_color: bool,
+    /// The command line, without its secrets.
+    pub command: String,
 }
 
 impl Environment {
@@ -239,6 +265,10 @@ impl Environment {
             },
             proxy_password: variable("PROXYPROBE_PROXY_PASSWORD").map(Secret::new),
             no_color: filled("NO_COLOR").is_some(),
+            command: format!(
+                "proxyprobe {}",
+                shown(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
+            ),
         }
     }
 }

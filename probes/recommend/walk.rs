@@ -41,7 +41,9 @@ pub(super) fn walk(s: &Situation) -> Vec<Step> {
         (Between::Enterprise, _) => ("yes", given(asked.network)),
         (Between::Direct, _) => ("no", given(asked.network)),
         (Between::Unknown, true) => ("yes", "measured"),
-        (Between::Unknown, false) if Transport::ALL.iter().any(|transport| s.judged(*transport)) => ("no", "measured"),
+        (Between::Unknown, false) if s.measured && Transport::ALL.iter().any(|transport| s.judged(*transport)) => {
+            ("no", "measured")
+        }
         (Between::Unknown, false) => ("no", "assumed"),
     };
     let second = Step {

@@ -1,17 +1,22 @@
 //! `check`: from flags to a run.
 
 use super::embedded::embedded;
+use super::questions::{answers, ask};
 use super::route::route;
-use super::values::{answers, format_of, plan, probes, read_save, read_url};
+use super::values::{format_of, plan, probes, read_save, read_url, redaction_of};
 use super::{Outcome, Terminal, interrupted};
-use crate::check::{self, check};
+use crate::check::{self, Progress, check};
 use crate::cli::{Check, Environment, LegChoice};
 use crate::console::{Console, Say};
 use crate::exit;
+use crate::net::Route;
+use crate::report::{About, Report, Series};
 use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(super) async fn check_command(flags: Check, environment: Environment, terminal: Terminal) -> Result<Outcome, String> {
@@ -29,6 +34,10 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
             (embedded.target.clone(), Leg::Https, Some(embedded))
         }
     };
+    let answers = match flags.ask {
+        true => ask(&flags.answers, terminal, &mut std::io::stdin().lock())?,
+        false => answers(&flags.answers),
+    };
     let options = check::Options {
         leg,
         legs: match flags.leg {
@@ -38,7 +47,7 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
         },
         probes: probes(&flags.only, &flags.skip)?,
         plan: plan(&flags),
-        answers: answers(&flags),
+        answers,
         entropy: Entropy::system(),
         embedded: embedded.is_some(),
         url: flags.url.clone().or(embedded.as_ref().map(|embedded| embedded.words.clone())).unwrap_or_default(),
@@ -46,23 +55,70 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
     if !options.legs.contains(&leg) {
         return Err(format!("--leg leaves out the {leg} leg, but the URL is of that leg and it is the one that decides"));
     }
-    let route = Arc::new(route(&flags.route, &environment, target, embedded.as_ref())?);
     let (stop, at_once) = (CancellationToken::new(), CancellationToken::new());
     let within = flags.timeout.map(Duration::from_secs);
     let watch = tokio::spawn(interruptions(stop.clone(), at_once.clone(), within, terminal.say));
+    let way = || route(&flags.route, &environment, target.clone(), embedded.as_ref());
     let report = tokio::select! {
-        report = check(options, route, &console, stop) => Some(report),
+        report = repeatedly(&flags, options, way, &console, &stop) => Some(report?),
         () = at_once.cancelled() => None,
     };
     watch.abort();
     console.finish();
-    let Some(report) = report else { return Ok(Outcome { print: String::new(), code: exit::INCONCLUSIVE }) };
+    let Some(mut report) = report else { return Ok(Outcome { print: String::new(), code: exit::INCONCLUSIVE }) };
+    report.about.note = flags.note.as_deref().map(Untrusted::new);
+    report.about.command = Some(Untrusted::new(&environment.command));
+    let report = report.redacted(redaction_of(flags.redact)).map_err(|why| why.to_string())?;
     for (format, file) in saves {
         if let Err(error) = std::fs::write(file, report.render(format, false)) {
             (terminal.say)(&format!("proxyprobe: the report could not be written to {file}: {error}"));
         }
     }
     Ok(Outcome { print: report.render(format, colour), code: exit::of(report.judgement.verdict) })
+}
+
+/// Checks as often as the flags ask for, each time anew from the name of the server on, and gives the report to be shown.
+async fn repeatedly(
+    flags: &Check,
+    options: check::Options,
+    way: impl Fn() -> Result<Route, String>,
+    console: &Console,
+    stop: &CancellationToken,
+) -> Result<Report, String> {
+    if flags.repeat.is_none() && flags.during.is_none() {
+        return Ok(check(options, Arc::new(way()?), console, stop.clone()).await);
+    }
+    let begun = Instant::now();
+    let (mut series, mut shown) = (Series::default(), None);
+    loop {
+        let number = series.runs.len() + 1;
+        let of = flags.repeat.map(|times| format!(" of {times}")).unwrap_or_default();
+        let numbered = Numbered { console, prefix: format!("run {number}{of}: ") };
+        let report = check(options.clone(), Arc::new(way()?), &numbered, stop.clone()).await;
+        let shown_now = series.add(shown.take(), report);
+        let enough = match (flags.repeat, flags.during) {
+            (Some(times), _) => series.runs.len() >= times as usize,
+            (None, Some(during)) => begun.elapsed() >= during,
+            (None, None) => true,
+        };
+        if enough || stop.is_cancelled() {
+            let about = About { series: Some(series), ..shown_now.about.clone() };
+            return Ok(Report { about, ..shown_now });
+        }
+        shown = Some(shown_now);
+    }
+}
+
+/// Says which of several runs it is.
+struct Numbered<'a> {
+    console: &'a Console,
+    prefix: String,
+}
+
+impl Progress for Numbered<'_> {
+    fn step(&self, what: &str, lasts: Option<Duration>) {
+        self.console.step(&format!("{}{what}", self.prefix), lasts);
+    }
 }
 
 /// Stops the run at the first Ctrl-C or when time is up, and ends it without a report at the second.

@@ -1,8 +1,11 @@
 //! What each command does: from flags to a text and an exit code.
 
+mod advise;
 mod check;
 mod embedded;
+mod judge;
 mod lab;
+mod questions;
 mod route;
 mod selftest;
 mod serve;
@@ -13,7 +16,6 @@ use crate::console::Say;
 use crate::exit;
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::untrusted::Untrusted;
-use values::format_of;
 
 /// What is printed on stdout, and the exit code.
 pub struct Outcome {
@@ -39,7 +41,9 @@ pub async fn run(cli: Cli, environment: Environment, terminal: Terminal) -> Outc
     let result = match cli.command {
         Command::Check(flags) => check::check_command(*flags, environment, terminal).await,
         Command::Serve(flags) => serve::serve_command(flags, terminal).await,
-        Command::Judge(flags) => judge_command(&flags, &environment, terminal),
+        Command::Judge(flags) => judge::judge(&flags, &environment, terminal),
+        Command::Diff(flags) => judge::diff(&flags),
+        Command::Advise(flags) => advise::advise(&flags, terminal),
         Command::Lab(cli::Lab::List { verbose }) => Ok(lab::list(verbose)),
         Command::Lab(cli::Lab::Run(flags)) => lab::run(flags, terminal).await,
         Command::Lab(cli::Lab::Replay(flags)) => lab::replay(flags, terminal).await,
@@ -50,12 +54,6 @@ pub async fn run(cli: Cli, environment: Environment, terminal: Terminal) -> Outc
         (terminal.say)(&format!("proxyprobe: {mistake}"));
         Outcome { print: String::new(), code: exit::USAGE }
     })
-}
-
-fn judge_command(flags: &cli::Judge, environment: &Environment, terminal: Terminal) -> Result<Outcome, String> {
-    let report = values::read_report(&flags.report)?;
-    let colour = terminal.stdout && !flags.no_color && !environment.no_color;
-    Ok(Outcome { print: report.render(format_of(flags.format), colour), code: exit::of(report.judgement.verdict) })
 }
 
 fn explain(code: &str) -> Result<Outcome, String> {

@@ -1,12 +1,11 @@
 //! What the values of flags mean.
 
-use crate::cli::{Check, ClientChoice, FormatChoice, NetworkChoice, SendsChoice};
+use crate::cli::{Check, FormatChoice, RedactChoice};
 use crate::net::Target;
-use crate::report::{self, Format, Report};
+use crate::report::{self, Format, Redaction, Report};
 use http::{HeaderName, HeaderValue};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::plan::{Depth, Plan};
-use proxyprobe_probes::recommend::{Answers, Asked, Between, Client, Sends};
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
@@ -67,35 +66,19 @@ pub(super) fn probes(only: &[String], skip: &[String]) -> Result<Vec<ProbeId>, S
     Ok(ProbeId::ALL.iter().copied().filter(|probe| (only.is_empty() || only.contains(probe)) && !skip.contains(probe)).collect())
 }
 
-pub(super) fn answers(flags: &Check) -> Answers {
-    Answers {
-        client_sends: match flags.client_sends {
-            SendsChoice::HighFrequency => Sends::HighFrequency,
-            SendsChoice::Occasional => Sends::Occasional,
-            SendsChoice::Unknown => Sends::Unknown,
-        },
-        network: match flags.network {
-            NetworkChoice::Enterprise => Between::Enterprise,
-            NetworkChoice::Direct => Between::Direct,
-            NetworkChoice::Unknown => Between::Unknown,
-        },
-        client: match flags.client {
-            ClientChoice::Browser => Client::Browser,
-            ClientChoice::Node => Client::Node,
-            ClientChoice::Mobile => Client::Mobile,
-            ClientChoice::Constrained => Client::Constrained,
-            ClientChoice::Unknown => Client::Unknown,
-        },
-        interactive: flags.interactive,
-        asked: Asked::default(),
-    }
-}
-
 pub(super) fn format_of(choice: FormatChoice) -> Format {
     match choice {
         FormatChoice::Text => Format::Text,
         FormatChoice::Markdown => Format::Markdown,
         FormatChoice::Json => Format::Json,
+    }
+}
+
+pub(super) fn redaction_of(choice: RedactChoice) -> Redaction {
+    match choice {
+        RedactChoice::Default => Redaction::Default,
+        RedactChoice::Share => Redaction::Share,
+        RedactChoice::None => Redaction::None,
     }
 }
 

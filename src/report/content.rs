@@ -1,8 +1,8 @@
 //! What a report says, in order and in words, before any of its faces lays it out. Plain text: each face escapes for itself.
 
-use super::Report;
 use super::lead::lead;
 use super::phases::{Rung, phases};
+use super::{Report, Series};
 use proxyprobe_probes::finding::{Code, Finding, Outcome, Verdict, seconds};
 use proxyprobe_probes::plan::Depth;
 use proxyprobe_probes::recommend::Recommendation;
@@ -18,6 +18,10 @@ pub(super) struct Content {
     pub(super) note: Option<String>,
     /// What must be known before anything else is believed.
     pub(super) remarks: Vec<String>,
+    /// What it said otherwise when it was saved.
+    pub(super) changed: Vec<String>,
+    /// How often each finding was seen, when the check was repeated.
+    pub(super) series: Vec<String>,
     /// What was probed, through what and when.
     pub(super) facts: Vec<(&'static str, String)>,
     /// The leg that decides.
@@ -75,6 +79,8 @@ impl Content {
             verdict: report.judgement.verdict,
             note: report.about.note.as_ref().map(ToString::to_string),
             remarks: remarks(report),
+            changed: report.changed.clone(),
+            series: report.about.series.as_ref().map(Series::words).unwrap_or_default(),
             facts: facts(report),
             leg: report.hearing.leg,
             path,

@@ -51,6 +51,9 @@ pub(super) struct Document<'a> {
     pub(super) recommendation: &'a Recommendation,
     /// The verdict over all transports of the deciding leg.
     pub(super) verdict: Verdict,
+    /// What it said otherwise when it was saved, a line each.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) changed_since_saved: &'a [String],
 }
 
 /// Who recorded it.

@@ -1,6 +1,6 @@
 //! What was probed, and through what.
 
-use super::Hidden;
+use super::{Hidden, Series};
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use schemars::JsonSchema;
@@ -42,6 +42,9 @@ pub struct About {
     /// What was hidden from the report.
     #[serde(default, rename = "redaction")]
     pub hidden: Option<Hidden>,
+    /// How often each finding was seen, when the check was repeated.
+    #[serde(default)]
+    pub series: Option<Series>,
 }
 
 impl RouteFacts {

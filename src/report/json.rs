@@ -46,6 +46,7 @@ pub(super) fn document(report: &Report) -> Document<'_> {
             .collect(),
         recommendation: &judgement.recommendation,
         verdict: judgement.verdict,
+        changed_since_saved: &report.changed,
     }
 }
 

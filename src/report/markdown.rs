@@ -18,6 +18,8 @@ pub(super) fn render(content: &Content) -> String {
     for (name, value) in &content.facts {
         let _ = writeln!(page, "- {name}: {}", code(value));
     }
+    list(&mut page, "### What changed since this was saved", "-", &content.changed);
+    list(&mut page, "### How often", "-", &content.series);
     let _ = writeln!(page, "\n### The path, step by step ({} leg)\n\n| | Step | Result | |\n|---|---|---|---|", content.leg);
     for rung in &content.path {
         let (number, title, state) = (rung.phase.number(), rung.phase.title(), rung.state.as_str());
@@ -47,6 +49,9 @@ pub(super) fn render(content: &Content) -> String {
 }
 
 fn list(page: &mut String, heading: &str, mark: &str, entries: &[String]) {
+    if entries.is_empty() {
+        return;
+    }
     let _ = writeln!(page, "\n{heading}\n");
     for entry in entries {
         let _ = writeln!(page, "{mark} {}", safe(entry));

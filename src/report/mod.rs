@@ -1,5 +1,6 @@
 //! A run and its conclusions as one value with several faces.
 
+mod changes;
 mod content;
 mod document;
 mod facts;
@@ -9,12 +10,15 @@ mod markdown;
 mod phases;
 mod redact;
 mod saved;
+mod series;
 mod text;
 
 pub use facts::{About, RouteFacts, TargetFacts};
 pub use json::schema;
 pub use redact::{Hidden, Redaction};
 pub use saved::{Unreadable, read};
+
+pub use series::{Ran, Seen, Series};
 
 use proxyprobe_probes::hearing::{Hearing, Judgement};
 use proxyprobe_probes::untrusted::Untrusted;
@@ -44,6 +48,8 @@ pub struct Report {
     pub tool_version: Untrusted,
     /// What else is known of it.
     pub about: About,
+    /// What it said otherwise when it was saved, when it was read from a file.
+    pub changed: Vec<String>,
 }
 
 /// The faces of a report.
@@ -70,7 +76,19 @@ impl Report {
     ) -> Self {
         let judgement = hearing.judge();
         let tool_version = Untrusted::new(env!("CARGO_PKG_VERSION"));
-        Self { hearing, judgement, target, route, run_id, server, started_at, duration_ms, tool_version, about: About::default() }
+        Self {
+            hearing,
+            judgement,
+            target,
+            route,
+            run_id,
+            server,
+            started_at,
+            duration_ms,
+            tool_version,
+            about: About::default(),
+            changed: Vec::new(),
+        }
     }
 
     /// One of its faces.

@@ -1,5 +1,6 @@
 //! Reading a saved report back, to judge its evidence again without a network.
 
+use super::changes::Conclusions;
 use super::{About, Report, RouteFacts, SCHEMA, TargetFacts};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::circumstances::Circumstances;
@@ -91,6 +92,7 @@ pub(super) fn read_value(whole: Value) -> Result<Report, Unreadable> {
     if !is_plausible(&whole) {
         return Err(Unreadable::Form("it holds a number that no run produces".to_owned()));
     }
+    let then: Option<Conclusions> = serde_json::from_value(whole.clone()).ok();
     let saved: Saved = serde_json::from_value(whole).map_err(|error| Unreadable::Form(error.to_string()))?;
     let mut evidence = BTreeMap::new();
     for (id, probe) in saved.probes {
@@ -115,5 +117,6 @@ pub(super) fn read_value(whole: Value) -> Result<Report, Unreadable> {
     let started_at = Untrusted::new(&saved.started_at).to_string();
     let run_id = saved.run_id.map(|id| Untrusted::new(&id).to_string());
     let report = Report::new(hearing, saved.target, saved.route, run_id, saved.server, started_at, saved.duration_ms);
-    Ok(Report { tool_version: saved.tool.version, about: saved.about, ..report })
+    let changed = then.map(|then| then.changes(&Conclusions::of(&report))).unwrap_or_default();
+    Ok(Report { tool_version: saved.tool.version, about: saved.about, changed, ..report })
 }

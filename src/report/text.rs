@@ -10,6 +10,8 @@ use std::fmt::Write;
 pub(super) fn render(content: &Content, colour: bool) -> String {
     let mut page = Page { text: String::new(), colour };
     page.head(content);
+    page.listed("What changed since this was saved", &content.changed);
+    page.listed("How often", &content.series);
     page.path(content);
     page.table(content);
     page.findings("Findings", &content.findings);
@@ -136,6 +138,13 @@ impl Page {
         self.heading(heading);
         for paragraph in paragraphs {
             self.paragraph("", paragraph);
+        }
+    }
+
+    fn listed(&mut self, heading: &str, lines: &[String]) {
+        if !lines.is_empty() {
+            self.heading(heading);
+            lines.iter().for_each(|line| self.paragraph("- ", line));
         }
     }
 

@@ -238,21 +238,27 @@ impl Finding {
         Transport::ALL.into_iter().find(|transport| self.word("transport") == Some(transport.as_str()))
     }
 
-    /// The one figure that a person would say: `after 5.0 s`, `between 4.0 s and 9.0 s`, `status 403`.
+    /// The one figure that a person would say: `after 5.0 s`, `after 4.0 to 9.0 s`, `status 403`.
     pub fn figure(&self) -> Option<String> {
         let time = |name| self.number(name).map(seconds);
         let said = |before: &str, what: Option<String>| what.map(|what| format!("{before} {what}"));
-        let between = |from: Option<String>, to: Option<String>, unit: &str| {
-            from.zip(to).map(|(from, to)| format!("between {from} and {to}{unit}"))
+        let range = |from: u64, to: u64| {
+            let (from, to) = (seconds(from), seconds(to));
+            match (from.strip_suffix(" s"), to.strip_suffix(" s")) {
+                (Some(from), Some(_)) => format!("{from} to {to}"),
+                _ => format!("{from} to {to}"),
+            }
         };
         let count = |name| self.number(name).map(|number| number.to_string());
-        let survived = self.number("survived_ms").filter(|survived| *survived > 0).map(seconds);
+        let survived = self.number("survived_ms").filter(|survived| *survived > 0);
+        let lost = survived.zip(self.number("lost_ms")).map(|(survived, lost)| range(survived, lost));
+        let bytes = count("lower_bytes").zip(count("upper_bytes")).map(|(from, to)| format!("{from} to {to} bytes"));
         said("after", time("after_ms"))
-            .or_else(|| between(survived, time("lost_ms"), ""))
+            .or_else(|| said("after", lost))
             .or_else(|| said("within", time("lost_ms")))
-            .or_else(|| said("at the age of", time("age_ms")))
+            .or_else(|| said("at", time("age_ms")))
             .or_else(|| said("by", time("extra_delay_p50_ms")))
-            .or_else(|| between(count("lower_bytes"), count("upper_bytes"), " bytes"))
+            .or(bytes)
             .or_else(|| said("from", count("lost_bytes").map(|bytes| format!("{bytes} bytes"))))
             .or_else(|| said("for", time("first_event_held_ms")))
             .or_else(|| said("status", count("status")))

@@ -60,11 +60,18 @@ impl fmt::Debug for Untrusted {
 impl<'de> Deserialize<'de> for Untrusted {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let mut shown = String::with_capacity(text.len());
-        text.chars().for_each(|c| push_visible(&mut shown, c));
+        let kept = text.chars().take(SAVED_CHARS);
+        let mut shown = String::with_capacity(text.len().min(SAVED_CHARS));
+        kept.for_each(|c| push_visible(&mut shown, c));
+        if text.chars().nth(SAVED_CHARS).is_some() {
+            shown.push('…');
+        }
         Ok(Self(shown))
     }
 }
+
+/// The most characters of one text in a saved report: more than any that is recorded, escapes included.
+const SAVED_CHARS: usize = 64 * 1024;
 
 fn push_visible(shown: &mut String, c: char) {
     let invisible = c.is_control()

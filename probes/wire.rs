@@ -29,6 +29,20 @@ pub fn route_path(run: &str, nonce: &str, route: &str) -> String {
 /// The route under which the witness is read; its query is `page=N`.
 pub const WITNESS_ROUTE: &str = "witness";
 
+/// The route to which a client may leave its report, by POST with the proof of the run's key in its header.
+pub const REPORT_ROUTE: &str = "report";
+/// The most bytes of such a report: ten times what a deep run makes.
+pub const REPORT_BYTES: usize = 8 * 1024 * 1024;
+
+/// The answer to a report that was left.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// The name under which it is kept.
+    pub id: String,
+    /// For how long, in seconds.
+    pub seconds: u64,
+}
+
 /// The answer to the request that starts a run.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct RunStart {

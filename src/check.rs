@@ -48,6 +48,14 @@ pub struct Options {
     pub url: String,
 }
 
+/// A run that is over.
+pub struct Ran {
+    /// What it found.
+    pub report: Report,
+    /// The way to the server that worked, for what is left to be said to it.
+    pub door: Option<Scene>,
+}
+
 /// Tells a person what is going on.
 pub trait Progress: Send + Sync {
     /// A step begins; `lasts` is how long it will take, when that is known.
@@ -57,7 +65,7 @@ pub trait Progress: Send + Sync {
 /// How long the server may take to agree to a run, beyond the dial.
 const START: Duration = Duration::from_secs(10);
 /// Does the whole run. It always gives a report: what goes wrong is in it.
-pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress, stop: CancellationToken) -> Report {
+pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress, stop: CancellationToken) -> Ran {
     let clock = Clock::start();
     let wall = jiff::Timestamp::now();
     let lag = Arc::new(AtomicU64::new(0));
@@ -77,7 +85,9 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         started = run.reach() => started,
         () = stop.cancelled() => None,
     };
+    let mut door = None;
     if let Some((scenes, plan)) = started {
+        door = scenes.iter().find(|scene| scene.leg == run.options.leg).or(scenes.first()).cloned();
         run.options.plan = plan;
         let address_before = run.route.local_address(run.options.leg).await;
         let meter = tokio::spawn(measure_lag(lag.clone()));
@@ -92,7 +102,7 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
     let by_wall = u64::try_from(jiff::Timestamp::now().duration_since(wall).as_millis()).unwrap_or(0);
     run.circumstances.slept_ms = by_wall.saturating_sub(duration_ms);
     run.circumstances.client_lag_ms = lag.load(Ordering::Relaxed);
-    run.report(wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), duration_ms)
+    Ran { report: run.report(wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), duration_ms), door }
 }
 
 /// A run under way.

@@ -108,6 +108,9 @@ pub struct Check {
     /// Words for whoever receives the report
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
+    /// Leave the report with the paired server, which must keep reports, and print its id on stderr
+    #[arg(long, requires = "url")]
+    pub upload: bool,
     /// How much the report hides; secrets are in none
     #[arg(long, value_enum, default_value_t = RedactChoice::Default)]
     pub redact: RedactChoice,

@@ -13,4 +13,5 @@ pub mod report;
 pub mod selftest;
 pub mod serve;
 pub mod stand;
+mod upload;
 mod witness;

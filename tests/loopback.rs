@@ -16,6 +16,8 @@ mod lab;
 mod program;
 #[path = "loopback/reaching.rs"]
 mod reaching;
+#[path = "loopback/reports.rs"]
+mod reports;
 #[path = "loopback/secrets.rs"]
 mod secrets;
 #[path = "loopback/signals.rs"]

@@ -4,6 +4,8 @@
 //! `UPDATE_EXPECT=1 cargo test --test scenarios` writes it anew.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by panicking and reads its own switch")]
 
+#[path = "scenarios/faces.rs"]
+mod faces;
 #[path = "scenarios/situations.rs"]
 mod situations;
 
@@ -33,12 +35,17 @@ fn every_middlebox_leads_to_exactly_its_findings() {
         assert!(blamed.is_empty(), "{}: {blamed:?}", tried.trial.case.boxes);
     }
     let mut differ = Vec::new();
-    for tried in &tried {
+    let faces = faces::Faces::new();
+    let wrong = in_parallel(&tried.iter().collect::<Vec<_>>(), |tried| {
         let name = format!("{}/{}", tried.trial.leg, tried.trial.case.slug());
-        differ.extend(compare(&name, &tried.report));
+        let mut differ: Vec<String> = compare(&name, &tried.report).into_iter().collect();
         differ.extend(judged_again(&name, &tried.report));
-    }
+        differ.extend(faces.wrong(&name, &tried.report));
+        differ
+    });
+    differ.extend(wrong.into_iter().flatten());
     differ.extend(kept_as("docs/accuracy.md", &matrix::page(&tried)));
+    differ.extend(kept_as("docs/report.schema.json", &proxyprobe::report::schema()));
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
@@ -94,6 +101,7 @@ fn what_happens_besides_is_not_laid_at_the_door_of_the_path() {
     let all = situations();
     let reports = in_parallel(&all, |situation| hear(&situation.scenario).unwrap());
     let mut wrong = Vec::new();
+    let faces = faces::Faces::new();
     for (situation, report) in all.iter().zip(&reports) {
         let of = |finding: &proxyprobe_probes::finding::Finding| {
             format!("{}:{}", finding.leg.map_or("-", |leg| leg.as_str()), finding.code.id)
@@ -105,6 +113,7 @@ fn what_happens_besides_is_not_laid_at_the_door_of_the_path() {
         }
         wrong.extend(compare(&format!("situations/{}", situation.name), report));
         wrong.extend(judged_again(situation.name, report));
+        wrong.extend(faces.wrong(situation.name, report));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -65,6 +65,7 @@ async fn run() -> (usize, Vec<String>) {
     let identity = certificate::self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let pin = identity.sha256.clone();
     let server = Server::new(serve::Options {
+        shelf: None,
         legs: Legs::default(),
         tls: Some((identity.config, identity.sha256)),
         front_headers: Vec::new(),

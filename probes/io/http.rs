@@ -11,7 +11,7 @@ use crate::untrusted::Untrusted;
 use crate::wire::{PROOF_HEADER, route_path};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::time::Duration;
@@ -47,6 +47,21 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// # Errors
 /// When the connection ends or the deadline passes before the head is complete, or when what comes is no HTTP.
 pub async fn request(way: Way, method: Method, path: &str, headers: HeaderMap, within: Duration) -> Result<Answer, Failure> {
+    send(way, method, path, headers, Bytes::new(), within).await
+}
+
+/// The same with a body.
+///
+/// # Errors
+/// As [`request`].
+pub async fn send(
+    way: Way,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    body: Bytes,
+    within: Duration,
+) -> Result<Answer, Failure> {
     let observer = way.io.observer();
     let peer = Untrusted::new(&way.host);
     let fail = |kind: Kind, detail: &str| Failure {
@@ -63,7 +78,7 @@ pub async fn request(way: Way, method: Method, path: &str, headers: HeaderMap, w
         all.extend(way.headers);
         all.extend(headers);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|error| fail(Kind::Other, &error.to_string()))?;
+    let request = request.body(Full::new(body)).map_err(|error| fail(Kind::Other, &error.to_string()))?;
     let exchange = async {
         let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
             .title_case_headers(true)

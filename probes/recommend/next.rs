@@ -54,10 +54,19 @@ pub(super) fn next(s: &Situation, chosen: Option<Transport>, heartbeat: Option<u
 
 fn build(s: &Situation, transport: Transport, heartbeat: Option<u64>, hold: Option<u64>) -> String {
     let name = transport.in_sentence();
-    let header = (transport == Transport::Sse && s.mended()).then_some(" and the header X-Accel-Buffering: no");
-    let interval = match transport {
-        Transport::LongPolling => hold.map(|seconds| format!(", and answer each poll within {seconds} s")),
-        _ => heartbeat.map(|seconds| format!(", with a heartbeat every {seconds} s")),
-    };
-    format!("use {name}{}{}", header.unwrap_or_default(), interval.unwrap_or_default())
+    let every = |seconds: u64| format!("heartbeat every {seconds} s");
+    match transport {
+        Transport::LongPolling => match hold {
+            Some(seconds) => format!("use {name}, and answer each poll within {seconds} s"),
+            None => format!("use {name}"),
+        },
+        Transport::Sse if s.mended() => match heartbeat {
+            Some(seconds) => format!("SSE with X-Accel-Buffering: no, {}", every(seconds)),
+            None => "SSE with the header X-Accel-Buffering: no".to_owned(),
+        },
+        _ => match heartbeat {
+            Some(seconds) => format!("use {name}, with a {}", every(seconds)),
+            None => format!("use {name}"),
+        },
+    }
 }

@@ -41,6 +41,9 @@ pub struct Serve {
     /// A header that the server's own front adds to requests; repeatable
     #[arg(long, value_name = "NAME")]
     pub front_header: Vec<String>,
+    /// Keep the reports that clients leave (check --upload) in this folder, for 30 days and at most 1,000
+    #[arg(long, value_name = "DIR")]
+    pub keep_reports: Option<PathBuf>,
     /// Connections at once
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub max_connections: usize,

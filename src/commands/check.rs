@@ -5,15 +5,18 @@ use super::questions::{answers, ask};
 use super::route::route;
 use super::values::{format_of, plan, probes, read_save, read_url, redaction_of};
 use super::{Outcome, Terminal, interrupted};
-use crate::check::{self, Progress, check};
+use crate::check::{self, Progress, Ran, check};
 use crate::cli::{Check, Environment, LegChoice};
 use crate::console::{Console, Say};
 use crate::exit;
 use crate::net::Route;
-use crate::report::{About, Report, Series};
+use crate::report::{About, Format, Report, Series};
+use crate::upload;
+use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::wire::Kept;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -59,13 +62,13 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
     let within = flags.timeout.map(Duration::from_secs);
     let watch = tokio::spawn(interruptions(stop.clone(), at_once.clone(), within, terminal.say));
     let way = || route(&flags.route, &environment, target.clone(), embedded.as_ref());
-    let report = tokio::select! {
-        report = repeatedly(&flags, options, way, &console, &stop) => Some(report?),
+    let ran = tokio::select! {
+        ran = repeatedly(&flags, options, way, &console, &stop) => Some(ran?),
         () = at_once.cancelled() => None,
     };
     watch.abort();
     console.finish();
-    let Some(mut report) = report else { return Ok(Outcome { print: String::new(), code: exit::INCONCLUSIVE }) };
+    let Some(Ran { mut report, door }) = ran else { return Ok(Outcome { print: String::new(), code: exit::INCONCLUSIVE }) };
     report.about.note = flags.note.as_deref().map(Untrusted::new);
     report.about.command = Some(Untrusted::new(&environment.command));
     let report = report.redacted(redaction_of(flags.redact)).map_err(|why| why.to_string())?;
@@ -74,7 +77,21 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
             (terminal.say)(&format!("proxyprobe: the report could not be written to {file}: {error}"));
         }
     }
+    if flags.upload {
+        (terminal.say)(&match leave_report(door.as_ref(), &report).await {
+            Ok(kept) => {
+                let days = kept.seconds / (24 * 60 * 60);
+                format!("proxyprobe: the report was left with the server, which keeps it for {days} days as {}", kept.id)
+            }
+            Err(why) => format!("proxyprobe: the report was not left with the server: {why}. --save keeps it here."),
+        });
+    }
     Ok(Outcome { print: report.render(format, colour), code: exit::of(report.judgement.verdict) })
+}
+
+async fn leave_report(door: Option<&Scene>, report: &Report) -> Result<Kept, String> {
+    let door = door.ok_or("the server was not reached")?;
+    upload::leave(door, report.render(Format::Json, false)).await
 }
 
 /// Checks as often as the flags ask for, each time anew from the name of the server on, and gives the report to be shown.
@@ -84,7 +101,7 @@ async fn repeatedly(
     way: impl Fn() -> Result<Route, String>,
     console: &Console,
     stop: &CancellationToken,
-) -> Result<Report, String> {
+) -> Result<Ran, String> {
     if flags.repeat.is_none() && flags.during.is_none() {
         return Ok(check(options, Arc::new(way()?), console, stop.clone()).await);
     }
@@ -94,7 +111,7 @@ async fn repeatedly(
         let number = series.runs.len() + 1;
         let of = flags.repeat.map(|times| format!(" of {times}")).unwrap_or_default();
         let numbered = Numbered { console, prefix: format!("run {number}{of}: ") };
-        let report = check(options.clone(), Arc::new(way()?), &numbered, stop.clone()).await;
+        let Ran { report, door } = check(options.clone(), Arc::new(way()?), &numbered, stop.clone()).await;
         let shown_now = series.add(shown.take(), report);
         let enough = match (flags.repeat, flags.during) {
             (Some(times), _) => series.runs.len() >= times as usize,
@@ -103,7 +120,7 @@ async fn repeatedly(
         };
         if enough || stop.is_cancelled() {
             let about = About { series: Some(series), ..shown_now.about.clone() };
-            return Ok(Report { about, ..shown_now });
+            return Ok(Ran { report: Report { about, ..shown_now }, door });
         }
         shown = Some(shown_now);
     }

@@ -34,6 +34,7 @@ pub(super) async fn embedded(lab: &[String]) -> Result<Embedded, String> {
     let identity = certificate::self_signed(vec!["localhost".to_owned(), HOST.to_owned()])?;
     let (sha256, leaf) = (identity.sha256.clone(), identity.leaf.clone());
     let server = Server::new(serve::Options {
+        shelf: None,
         legs: Legs::default(),
         tls: Some((identity.config, identity.sha256)),
         front_headers: Vec::new(),

@@ -5,6 +5,7 @@ use super::{Outcome, Terminal, interrupted};
 use crate::cli::Serve;
 use crate::exit;
 use crate::serve::limits::Limits;
+use crate::serve::shelf::Shelf;
 use crate::serve::{self, Listening, Server, certificate, listen};
 use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::untrusted::Untrusted;
@@ -29,7 +30,15 @@ pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Ou
         std::fs::write(file, pem).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
     }
     let sha256 = identity.as_ref().map(|identity| identity.sha256.clone());
+    let shelf = match &flags.keep_reports {
+        Some(folder) => Some(
+            Shelf::open(folder, Entropy::system())
+                .map_err(|error| format!("{} cannot keep reports: {error}", folder.display()))?,
+        ),
+        None => None,
+    };
     let server = Server::new(serve::Options {
+        shelf,
         legs: Legs::default(),
         tls: identity.map(|identity| (identity.config, identity.sha256)),
         front_headers: flags.front_header.iter().map(|name| Untrusted::new(name)).collect(),

@@ -75,16 +75,20 @@ fn step(report: &Report, path: &[Rung]) -> String {
         state => format!("is {}", state.as_str()),
     };
     let begin = format!("Step {} of {}, {}, {word}", rung.phase.number(), Phase::ALL.len(), rung.phase.title());
-    let begin_short = format!("Step {}, {}, {word}", rung.phase.number(), rung.phase.title());
+    let begin_short = format!("Step {}, {}, {}", rung.phase.number(), rung.phase.title(), word.trim_start_matches("is "));
     let all = roots(report, rung.phase);
     let worst: Vec<_> = all.into_iter().filter(|finding| State::of(finding) == Some(rung.state)).collect();
     let first = worst.first().map(|finding| words(finding)).unwrap_or_default();
+    // Where words are too long for a line, the name that `explain` knows has to do.
+    let named = worst.first().map(|finding| [Some(finding.code.id.to_owned()), finding.figure()]);
+    let named = named.into_iter().flatten().flatten().collect::<Vec<_>>().join(", ");
     let with_transports = brief(&worst.iter().take(1).copied().collect::<Vec<_>>());
     fitting(&[
         format!("{begin}: {}.", brief(&worst)),
         format!("{begin}: {with_transports}."),
         format!("{begin}: {first}."),
         format!("{begin_short}: {first}."),
+        format!("{begin_short}: {named}."),
     ])
 }
 

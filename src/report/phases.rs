@@ -241,5 +241,5 @@ pub(super) fn brief(findings: &[&Finding]) -> String {
 /// What happened, with its figure.
 pub(super) fn words(finding: &Finding) -> String {
     let short = finding.code.in_short();
-    finding.figure().map_or(short.clone(), |figure| format!("{short} {figure}"))
+    finding.figure().map_or(short.clone(), |figure| format!("{short}, {figure}"))
 }

@@ -76,6 +76,8 @@ enum Type {
     Headers,
     /// Text that somebody else wrote.
     Foreign,
+    /// A command line: paths name users.
+    Command,
     /// Our own words, in which names and addresses may stand.
     Words,
 }
@@ -86,6 +88,7 @@ impl Type {
             "host" | "peer" | "proxy" | "local" | "remote" => Type::Host,
             "url" => Type::Url,
             "headers" => Type::Headers,
+            "command" => Type::Command,
             "raw" | "body" | "foreign" | "excerpt" | "issuer" | "subject" | "issuers" | "names" => Type::Foreign,
             _ => Type::Words,
         }
@@ -169,6 +172,7 @@ fn hide(value: &mut Value, field: &str, tokens: &mut Tokens) {
             *text = match Type::of(field) {
                 Type::Host | Type::Words | Type::Headers => tokens.scan(text),
                 Type::Url => tokens.url(text),
+                Type::Command => tokens.command(text),
                 Type::Foreign => tokens.foreign(text),
             }
         }

@@ -78,21 +78,23 @@ impl Series {
         for seen in all {
             let times: Vec<&str> =
                 self.runs.iter().filter(|run| run.findings.contains(seen)).map(|run| run.started_at.as_str()).collect();
-            let shown: Vec<&str> = times.iter().take(TIMES).copied().collect();
-            let more = times.len().saturating_sub(TIMES);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let transport = seen.transport.map(|transport| transport.title().to_owned());
             let place: Vec<String> = transport.into_iter().chain(seen.leg.map(|leg| format!("{leg} leg"))).collect();
-            lines.push(format!(
-                "{} ({}): {} of {n} runs, begun at {}{more}.",
-                seen.code,
-                place.join(", "),
-                times.len(),
-                shown.join(", ")
-            ));
+            lines.push(format!("{} ({}): {} of {n} runs{}.", seen.code, place.join(", "), times.len(), when(&times, n)));
         }
         lines
     }
+}
+
+/// The beginnings of the runs in which something was seen, where it was not in all of them.
+fn when(times: &[&str], of: usize) -> String {
+    if times.len() == of {
+        return String::new();
+    }
+    let shown: Vec<&str> = times.iter().take(TIMES).copied().collect();
+    let more = times.len().saturating_sub(TIMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(", begun at {}{more}", shown.join(", "))
 }
 
 /// Wrong is worse than unknown.
@@ -102,5 +104,33 @@ fn badness(verdict: Verdict) -> u8 {
         Verdict::Degraded => 2,
         Verdict::Inconclusive => 1,
         Verdict::Works | Verdict::NotTested => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_now_and_then_is_told_with_its_times() {
+        let run = |at: &str, verdict, codes: &[&str]| Ran {
+            started_at: Untrusted::new(at),
+            verdict,
+            findings: codes
+                .iter()
+                .map(|code| Seen { code: Untrusted::new(code), transport: Some(Transport::Sse), leg: Some(Leg::Https) })
+                .collect(),
+        };
+        let runs = vec![run("T1", Verdict::Works, &[]), run("T2", Verdict::Broken, &["sse.cut"]), run("T3", Verdict::Works, &[])];
+        let words = Series { runs, shown: 1 }.words();
+        assert_eq!(
+            words,
+            [
+                "Run 2 of 3 is shown here, the worst.",
+                "Verdict broken: 1 of 3 runs.",
+                "Verdict works: 2 of 3 runs.",
+                "sse.cut (SSE, https leg): 1 of 3 runs, begun at T2."
+            ]
+        );
     }
 }

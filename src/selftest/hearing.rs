@@ -95,6 +95,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
     let kit = Kit::new(root, tls.clone(), vec![HOST.to_owned()])?;
     let legs = Legs { http: Some(80), https: Some(443) };
     let server = Server::new(serve::Options {
+        shelf: None,
         legs,
         tls: Some((identity.config, identity.sha256)),
         front_headers: scenario.front_headers.iter().map(|name| Untrusted::new(name)).collect(),
@@ -146,7 +147,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
         embedded: false,
         url: format!("{}://{HOST}", scenario.leg),
     };
-    Ok(check(options, Arc::new(route), &Silent, stop).await)
+    Ok(check(options, Arc::new(route), &Silent, stop).await.report)
 }
 
 fn after(ms: Option<u64>, then: impl FnOnce() + Send + 'static) {

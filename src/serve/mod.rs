@@ -6,6 +6,7 @@ pub mod limits;
 mod listen;
 mod routes;
 mod runs;
+pub mod shelf;
 
 pub use listen::{Listening, listen};
 
@@ -19,6 +20,7 @@ use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
 use runs::Runs;
 use rustls::ServerConfig;
+use shelf::Shelf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::{sleep, timeout};
@@ -34,6 +36,8 @@ pub struct Options {
     pub tls: Option<(Arc<ServerConfig>, String)>,
     /// Headers that its own front is declared to add.
     pub front_headers: Vec<Untrusted>,
+    /// Where it keeps the reports that clients leave, if it does.
+    pub shelf: Option<Shelf>,
     /// Its limits.
     pub limits: Limits,
     /// Where its randomness comes from.
@@ -48,6 +52,7 @@ struct Inner {
     legs: Mutex<Legs>,
     tls: Option<(TlsAcceptor, String)>,
     front_headers: Vec<Untrusted>,
+    shelf: Option<Arc<Shelf>>,
     limits: Limits,
     runs: Runs,
     lag: Mutex<lag::Lag>,
@@ -62,6 +67,7 @@ impl Server {
             legs: Mutex::new(options.legs),
             tls: options.tls.map(|(config, sha256)| (TlsAcceptor::from(config), sha256)),
             front_headers: options.front_headers,
+            shelf: options.shelf.map(Arc::new),
             limits: options.limits,
             runs: Runs::new(options.entropy, options.limits),
             lag: Mutex::default(),

@@ -2,17 +2,22 @@
 
 use super::Server;
 use super::runs::Run;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use super::shelf::Refused;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use proxyprobe_probes::ProbeId;
-use proxyprobe_probes::exchange::RequestHead;
+use proxyprobe_probes::exchange::{Proof, RequestHead};
 use proxyprobe_probes::io::Observer;
 use proxyprobe_probes::io::heads::{seen, version};
 use proxyprobe_probes::io::testify::{Call, Reply, full};
 use proxyprobe_probes::timeline::Event;
 use proxyprobe_probes::untrusted::Untrusted;
-use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, RunStart, WITNESS_ROUTE};
+use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, REPORT_BYTES, REPORT_ROUTE, RunStart, WITNESS_ROUTE};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// A nonce or a run's id is hex and no longer than this: 256 bits.
 const NAME_LENGTH: usize = 64;
@@ -77,6 +82,9 @@ async fn within(
         let lag = server.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(run.began);
         return proven(run, nonce, route, &run.page(from, lag));
     }
+    if route == REPORT_ROUTE {
+        return keep(server, run, nonce, request).await;
+    }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
     let Some(pen) = run.note(nonce, recorded(&request)) else {
         // Ours, and said to be: no middlebox is blamed for it.
@@ -103,6 +111,38 @@ async fn within(
         held: run.clone(),
     };
     probe.testify(call).await
+}
+
+/// How long a report may take to arrive: a megabyte on a path of 256 kbit/s, and room.
+const REPORT_TIME: Duration = Duration::from_secs(60);
+
+/// Puts a report on the shelf, if there is one and the client holds the run's key.
+async fn keep(server: &Server, run: &Arc<Run>, nonce: &str, request: Request<Incoming>) -> Reply {
+    let Some(shelf) = server.0.shelf.clone() else {
+        return plain(StatusCode::NOT_FOUND, "This server keeps no reports.\n");
+    };
+    let proof = request.headers().get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if request.method() != Method::POST || run.prover.examine(proof, nonce, REPORT_ROUTE) != Proof::Valid {
+        return plain(StatusCode::FORBIDDEN, "Reports are left by POST, with the proof of their run.\n");
+    }
+    if !run.may_leave_report() {
+        return plain(StatusCode::CONFLICT, "This run has left its report.\n");
+    }
+    let body = Limited::new(request.into_body(), REPORT_BYTES).collect();
+    let report = match timeout(REPORT_TIME, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, "A report may have 8 MiB.\n");
+        }
+        _ => return plain(StatusCode::REQUEST_TIMEOUT, "The report did not arrive whole.\n"),
+    };
+    match spawn_blocking(move || shelf.keep(&report)).await {
+        Ok(Ok(kept)) => proven(run, nonce, REPORT_ROUTE, &kept),
+        Ok(Err(Refused::NoReport)) => plain(StatusCode::UNPROCESSABLE_ENTITY, "This is no report.\n"),
+        Ok(Err(Refused::Full)) => plain(StatusCode::INSUFFICIENT_STORAGE, "This server has as many reports as it keeps.\n"),
+        // What the file system said is the operator's business.
+        Ok(Err(Refused::Failed)) | Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "The report could not be kept.\n"),
+    }
 }
 
 /// The head of a request as it is written down.

@@ -7,7 +7,7 @@ use proxyprobe_probes::io::proof::{Prover, hex};
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WitnessPage};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
@@ -32,6 +32,7 @@ pub(super) struct Run {
     limits: Limits,
     entries_left: Arc<AtomicUsize>,
     notes: Mutex<Notes>,
+    report_left: AtomicBool,
 }
 
 #[derive(Default)]
@@ -64,6 +65,7 @@ impl Runs {
             limits: self.limits,
             entries_left: Arc::new(AtomicUsize::new(self.limits.entries)),
             notes: Mutex::default(),
+            report_left: AtomicBool::new(false),
         });
         runs.insert(id, run.clone());
         Some(run)
@@ -103,6 +105,11 @@ impl Run {
         let pen = Pen::sharing(self.clock, self.entries_left.clone());
         notes.all.push((nonce.to_owned(), request, pen.clone()));
         Some(pen)
+    }
+
+    /// Whether it may leave its report: each run may, once.
+    pub(super) fn may_leave_report(&self) -> bool {
+        !self.report_left.swap(true, Ordering::Relaxed)
     }
 
     /// One page of the witness: as many records from `from` on as fit.

@@ -81,7 +81,7 @@ fn mistakes_are_told_in_one_line_with_code_2() {
         (vec!["check", "--header", "no colon", "https://x"], "Name: value"),
         (vec!["check", "--only", "nothing", "https://x"], "there is no probe"),
         (vec!["check", "--leg", "http", "https://x"], "the one that decides"),
-        (vec!["check", "--save", "pdf=x", "https://x"], "text=FILE or json=FILE"),
+        (vec!["check", "--save", "pdf=x", "https://x"], "FORMAT=FILE"),
         (vec!["check", "--ca-file", "/nonexistent", "https://x"], "cannot be read"),
         (vec!["check", "--proxy-user", "u", "--proxy", "http://p:1", "http://x"], "needs a password"),
         (vec!["serve", "--no-http"], "nothing to listen on"),

@@ -95,6 +95,20 @@ impl Tokens {
         self.scan(&kept)
     }
 
+    /// A command line, in which the paths of files are left out.
+    pub(super) fn command(&mut self, text: &str) -> String {
+        let words = text.split(' ').map(|word| {
+            let (flag, value) = word.split_once('=').map_or(("", word), |(flag, value)| (flag, value));
+            let is_path = self.shares() && value.contains(['/', '\\']) && !value.contains("://");
+            match (is_path, flag) {
+                (false, _) => self.url(word),
+                (true, "") => "(path)".to_owned(),
+                (true, flag) => format!("{flag}=(path)"),
+            }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// `Via: 1.1 proxy01 (squid/5.7)`: the second word of each entry is a host, or stands for one (RFC 9110 section 7.6.3).
     pub(super) fn via(&mut self, text: &str) -> String {
         if !self.shares() {
@@ -156,9 +170,12 @@ impl Tokens {
                 let token = self.address(address);
                 if token == address.to_string() { host.to_owned() } else { token }
             }
+            // `HOST:PORT:ADDR` and the like.
+            None if host.contains(':') => core.split(':').map(|part| self.word(part)).collect::<Vec<_>>().join(":"),
             None if self.hosts.contains_key(&host.to_ascii_lowercase()) || is_domain_name(host) => self.host(host),
             None => return word.to_owned(),
         };
+        let port = port.filter(|_| !host.contains(':') || as_address(host).is_some());
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         format!("{token}{port}{tail}")
     }

@@ -9,6 +9,7 @@ fn names_and_addresses_become_stable_tokens() {
         tokens.scan("intranet, probe.corp.example:443 (10.1.2.3:443) or [fd00::7]:80; 127.0.0.1:9, Probe.corp.example."),
         "host-1, host-2:443 (addr-1:443) or addr-2:80; 127.0.0.1:9, host-2."
     );
+    assert_eq!(tokens.scan("--resolve probe.corp.example:443:10.1.2.3 at 12:30:05"), "--resolve host-2:443:addr-1 at 12:30:05");
     assert_eq!(tokens.scan("HTTP/1.1 in 5.0 s, squid/5.7"), "HTTP/1.1 in 5.0 s, squid/5.7");
     assert_eq!(tokens.via("1.1 gw-7 (squid/5.7), 1.0 10.1.2.3:3128"), "1.1 host-3 (squid/5.7), 1.0 addr-1:3128");
     assert_eq!(tokens.url("https://portal.corp.example/login/jdoe?token=x"), "https://host-4/…");
@@ -30,4 +31,13 @@ fn the_mark_of_a_product_stays_in_the_token() {
     let mut tokens = Tokens::new(Redaction::Share);
     let token = tokens.foreign("<title>Zscaler says no to jdoe</title>");
     assert!(token.contains("zscaler") && !token.contains("jdoe"), "{token}");
+}
+
+#[test]
+fn a_command_line_keeps_no_path() {
+    let mut tokens = Tokens::new(Redaction::Share);
+    let shown = tokens.command(
+        "proxyprobe check https://probe.corp.example/x?y --save json=/home/jdoe/a.json --ca-file C:\\jdoe\\ca.pem --idle 5",
+    );
+    assert_eq!(shown, "proxyprobe check https://host-1/… --save json=(path) --ca-file (path) --idle 5");
 }

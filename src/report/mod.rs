@@ -9,6 +9,7 @@ mod lead;
 mod markdown;
 mod phases;
 mod redact;
+pub mod picture;
 mod saved;
 mod series;
 mod text;

@@ -216,6 +216,8 @@ pub enum FormatChoice {
     Text,
     /// For tickets.
     Markdown,
+    /// For a browser: one file.
+    Html,
     /// For programs.
     Json,
 }

@@ -70,6 +70,7 @@ pub(super) fn format_of(choice: FormatChoice) -> Format {
     match choice {
         FormatChoice::Text => Format::Text,
         FormatChoice::Markdown => Format::Markdown,
+        FormatChoice::Html => Format::Html,
         FormatChoice::Json => Format::Json,
     }
 }

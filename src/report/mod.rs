@@ -4,12 +4,13 @@ mod changes;
 mod content;
 mod document;
 mod facts;
+mod html;
 mod json;
 mod lead;
 mod markdown;
 mod phases;
-mod redact;
 pub mod picture;
+mod redact;
 mod saved;
 mod series;
 mod text;
@@ -60,6 +61,8 @@ pub enum Format {
     Text,
     /// For tickets.
     Markdown,
+    /// For a browser: one file.
+    Html,
     /// For programs: schema 1.
     Json,
 }
@@ -97,6 +100,7 @@ impl Report {
         match format {
             Format::Text => text::render(&content::Content::of(self), colour),
             Format::Markdown => markdown::render(&content::Content::of(self)),
+            Format::Html => html::render(self),
             Format::Json => json::render(self),
         }
     }

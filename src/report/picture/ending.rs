@@ -69,7 +69,7 @@ impl Ending {
                     By::Server
                 }
                 (Some(_), _) | (None, Testified::Whole | Testified::Nothing) => By::Between,
-                (None, Testified::Partly | Testified::Unread) => By::Unknown,
+                (None, Testified::Partly | Testified::Unwritten | Testified::Unread) => By::Unknown,
             },
             How::Closed(_) | How::GaveUp => By::Client,
             How::Failed(_) => By::Unknown,
@@ -110,6 +110,17 @@ impl Ending {
             How::Ended(End::Error(_)) => "error".to_owned(),
             How::GaveUp => "no answer".to_owned(),
             How::Failed(_) => "failed".to_owned(),
+        }
+    }
+
+    /// In a few words, with who did it where that is not plain.
+    pub fn label(&self) -> String {
+        match (self.by, &self.how) {
+            (By::Between, _) => format!("{}, in between", self.short()),
+            (By::Server, How::Ended(End::Fin | End::Reset | End::CloseFrame(_) | End::Error(_))) => {
+                format!("{}, by the server", self.short())
+            }
+            _ => self.short(),
         }
     }
 

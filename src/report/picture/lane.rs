@@ -1,6 +1,6 @@
 //! One connection.
 
-use super::ending::{By, Ending};
+use super::ending::Ending;
 use super::passage::{Both, Fate, Passage};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::circumstances::Circumstances;
@@ -21,6 +21,8 @@ pub enum Testified {
     Partly,
     /// The server never saw the connection.
     Nothing,
+    /// The server answered on this connection, and nothing of it is in its record: as of the one on which a run begins.
+    Unwritten,
     /// It could not be read.
     Unread,
 }
@@ -30,8 +32,7 @@ impl Testified {
         match record.witness {
             Witness::Whole(_) => Testified::Whole,
             Witness::Partial(_) => Testified::Partly,
-            // The server proved itself on this connection: it saw it and did not write it down.
-            Witness::Empty if record.proof == Proof::Valid => Testified::Unread,
+            Witness::Empty if record.proof == Proof::Valid => Testified::Unwritten,
             Witness::Empty => Testified::Nothing,
             Witness::Absent => Testified::Unread,
         }
@@ -109,6 +110,14 @@ impl Lane {
         Self { probe, leg, decides, asked, opening, client, server, testified, passages, silences, end, server_end, cut }
     }
 
+    /// When the first thing happened on it.
+    pub fn since_ms(&self) -> u64 {
+        let spans = self.opening.into_iter().chain(self.client).chain(self.server).map(|(from, _)| from);
+        let ends = self.end.iter().chain(&self.server_end).map(|end| end.at_ms);
+        let arrivals = self.passages.iter().flat_map(Passage::moments);
+        spans.chain(ends).chain(arrivals).min().unwrap_or(0)
+    }
+
     /// When the last thing happened on it.
     pub fn until_ms(&self) -> u64 {
         let spans = self.client.into_iter().chain(self.server).map(|(_, until)| until);
@@ -136,6 +145,7 @@ impl Lane {
         }
         said.push(match self.testified {
             Testified::Nothing => "The server never saw it.".to_owned(),
+            Testified::Unwritten => "It is not in the server's record, although the server answered.".to_owned(),
             Testified::Unread => "The server's record of it could not be read.".to_owned(),
             Testified::Whole | Testified::Partly => {
                 let ((up, there), (down, here)) = (self.count(Direction::ToServer), self.count(Direction::ToClient));
@@ -160,11 +170,6 @@ impl Lane {
             said.push("Its record was too long and was cut.".to_owned());
         }
         said.join(" ")
-    }
-
-    /// Whether the end is worth a second look: something other than a plan made it.
-    pub fn ended_badly(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| !end.is_planned() && end.by != By::Server)
     }
 }
 

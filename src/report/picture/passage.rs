@@ -91,7 +91,8 @@ fn seen(timeline: &Timeline, is_client: bool, own: &dyn Fn(u64) -> u64, other: &
             Event::Received(What::LastEventId, ..) => continue,
             Event::Received(what, number, said) => arrival(Some(named(*what, *number)), said.map(other), Fate::Arrived),
             Event::Altered(what, number, _) => arrival(Some(named(*what, *number)), None, Fate::Changed),
-            Event::Piece(_) => arrival(None, None, Fate::Unknown),
+            // Of more than one message, or of less: it has no name of its own.
+            Event::Piece(_) => arrival(None, None, Fate::Arrived),
             Event::Foreign(_) => arrival(None, None, Fate::Foreign),
             _ => continue,
         };

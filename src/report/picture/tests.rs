@@ -70,7 +70,7 @@ fn times_of_the_server_are_put_on_the_clients_clock() {
     let end = |at_ms, how| Some(Ending { at_ms, how, by: By::Client });
     assert_eq!(lane.end, end(1090, How::Closed(Why::Done)));
     assert_eq!(lane.server_end, end(1100, How::Ended(End::CloseFrame(1000))));
-    assert!(!lane.ended_badly());
+    assert!(lane.end.is_some_and(|end| end.is_planned()));
 }
 
 #[test]

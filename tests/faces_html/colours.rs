@@ -17,6 +17,8 @@ const TEXT: &[(&str, &str)] = &[
     ("degraded", "degraded-tint"),
     ("broken", "broken-tint"),
     ("broken", "sheet"),
+    ("degraded", "sheet"),
+    ("inconclusive", "sheet"),
     ("inconclusive", "inconclusive-tint"),
     ("untested", "untested-tint"),
     ("lost", "paper"),

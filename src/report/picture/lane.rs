@@ -95,13 +95,13 @@ impl Lane {
         let passages = both.passages(&shift);
         let opened_ms = record.client.first(|event| *event == Event::Opened);
         let took_ms = record.opened.as_ref().map_or(0, |opened| opened.took_ms);
-        let last = |timeline: &Timeline| timeline.entries.last().map(|entry| entry.at_ms);
-        let client = opened_ms.map(|from| (from, last(&record.client).unwrap_or(from).max(from)));
+        let client_end_ms = end.as_ref().map_or(0, |end| end.at_ms);
+        let client = opened_ms.map(|from| (from, busy_until(&record.client).max(client_end_ms).max(from)));
         let server = server.and_then(|timeline| {
             let from = shift(timeline.entries.first()?.at_ms);
             // A server that saw no end still had it when the client had left.
-            let until = if server_end.is_none() { client.map(|(_, until)| until) } else { None };
-            Some((from, shift(last(timeline)?).max(until.unwrap_or(0)).max(from)))
+            let over = server_end.as_ref().map(|end| end.at_ms).or(client.map(|(_, until)| until));
+            Some((from, shift(busy_until(timeline)).max(over.unwrap_or(0)).max(from)))
         });
         let silences = client.map(|open| silences(open, &passages)).unwrap_or_default();
         let cut = record.client.cut || record.witness.notes().is_some_and(|notes| notes.timeline.cut);
@@ -171,6 +171,12 @@ impl Lane {
         }
         said.join(" ")
     }
+}
+
+/// When something last happened that is no end: an end that the other side began is written down again when it is answered.
+fn busy_until(timeline: &Timeline) -> u64 {
+    let is_end = |event: &Event| matches!(event, Event::Closed(_) | Event::Ended(_) | Event::GaveUp | Event::Failed(_));
+    timeline.last(|event| !is_end(event)).unwrap_or(0)
 }
 
 /// The stretches of an open connection in which nothing was sent or received by either end.

@@ -138,6 +138,15 @@ fn both_records_together_say_who_ended_it() {
 }
 
 #[test]
+fn a_line_ends_where_the_first_end_is() {
+    let client = [(0, Event::Opened), (3000, Event::GaveUp)];
+    let server = [(5, Event::Request), (3001, Event::Ended(End::Fin)), (7000, Event::Closed(Why::AfterPeer))];
+    assert_eq!(lane(Circumstances::default(), record(&client, Some(&server))).server, Some((5, 3001)));
+    // It goes on where the server saw no end.
+    assert_eq!(lane(Circumstances::default(), record(&client, Some(&[(5, Event::Request)]))).server, Some((5, 3000)));
+}
+
+#[test]
 fn a_silence_is_where_neither_end_saw_anything() {
     let client = [(0, Event::Opened), (10, sent(1)), (6000, sent(2)), (6010, Event::Closed(Why::Done))];
     let server = [(11, got(1)), (3000, Event::Sent(What::Tick, 1)), (6001, got(2))];

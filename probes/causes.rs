@@ -2,7 +2,7 @@
 
 use crate::finding::{Code, Finding};
 use crate::transport::Transport;
-use crate::{idle, lifetime, long_poll, reach, sse, upgrade, zombie};
+use crate::{idle, lifetime, long_poll, reach, sse, tls, upgrade, zombie};
 
 /// A row: if `cause` and `consequence` both hold of findings on one leg, and `together` holds of the pair, the first explains
 /// the second.
@@ -15,17 +15,32 @@ struct Row {
 /// A lifetime and an idle limit that differ by no more than this are one and the same.
 const SAME_LIMIT_MS: u64 = 2_000;
 
+/// What a look at whoever answered TLS tells: why a leg was not reached.
+const WHY_NOT_REACHED: &[Code] = &[tls::INTERCEPTED_UNTRUSTED_ROOT, tls::CERTIFICATE_INVALID, tls::HANDSHAKE_REFUSED];
+
 const TABLE: &[Row] = &[
+    // Whose certificate it is, is why it is not trusted.
+    Row {
+        cause: |f| f.code == tls::INTERCEPTED_UNTRUSTED_ROOT || f.code == tls::CERTIFICATE_INVALID,
+        consequence: |f| f.code.probe() == "reach" && f.measured.contains_key("certificate_sha256"),
+        together: |_, _| true,
+    },
+    // A handshake that somebody ends is a connection that ends.
+    Row {
+        cause: |f| f.code == tls::HANDSHAKE_REFUSED,
+        consequence: |f| f.code == reach::CONNECTION_RESET,
+        together: |_, _| true,
+    },
     // A leg that was not reached has no other story.
     Row {
         cause: |f| f.code.probe() == "reach" && f.measured.get("transport").is_none() && f.code != reach::REDIRECTED_TO_HTTPS,
-        consequence: |f| f.code.probe() != "reach",
+        consequence: |f| f.code.probe() != "reach" && !WHY_NOT_REACHED.contains(&f.code),
         together: |_, _| true,
     },
     // A tunnel that does not come about takes WebSockets with it.
     Row {
         cause: |f| f.code.probe() == "reach" && about_websockets(f),
-        consequence: |f| f.code.probe() != "reach" && about_websockets(f),
+        consequence: |f| f.code.probe() != "reach" && about_websockets(f) && !WHY_NOT_REACHED.contains(&f.code),
         together: |_, _| true,
     },
     // What does not open cannot be silent, die young or live long.
@@ -122,6 +137,20 @@ mod tests {
         let ws = Some(Transport::WebSocket);
         let rows = [
             (finding(reach::CONNECT_REFUSED, None), finding(sse::INCONCLUSIVE, Some(Transport::Sse))),
+            (finding(reach::CONNECT_REFUSED, None), finding(tls::INTERCEPTED_TRUSTED_ROOT, None)),
+            (
+                finding(tls::INTERCEPTED_UNTRUSTED_ROOT, None),
+                finding(reach::CERTIFICATE_UNTRUSTED, None).with("certificate_sha256", "c"),
+            ),
+            (
+                finding(tls::INTERCEPTED_UNTRUSTED_ROOT, None),
+                finding(reach::ANSWERED_BY_MIDDLEBOX, None).with("certificate_sha256", "c"),
+            ),
+            (
+                finding(tls::CERTIFICATE_INVALID, None),
+                finding(reach::CERTIFICATE_UNTRUSTED, None).with("certificate_sha256", "c"),
+            ),
+            (finding(tls::HANDSHAKE_REFUSED, None), finding(reach::CONNECTION_RESET, None)),
             (finding(reach::PROXY_REFUSED_TUNNEL, ws), finding(upgrade::HEADER_STRIPPED, ws)),
             (finding(upgrade::HEADER_STRIPPED, ws), finding(idle::INCONCLUSIVE, ws)),
             (finding(zombie::SILENT_TO_CLIENT, ws), finding(lifetime::CAPPED, ws)),

@@ -1,5 +1,6 @@
 //! One question asked on one connection, with what both ends recorded of it.
 
+use crate::below::Below;
 use crate::timeline::Timeline;
 use crate::transport::Via;
 use crate::untrusted::Untrusted;
@@ -138,6 +139,9 @@ pub struct ServerNotes {
     pub request: RequestHead,
     /// What happened then, by the server's clock.
     pub timeline: Timeline,
+    /// What lies below HTTP, for the probes that compare it.
+    #[serde(default, skip_serializing_if = "Below::is_empty")]
+    pub below: Below,
 }
 
 /// The head of a request as the server received it.

@@ -6,10 +6,12 @@ use crate::company::{Company, Member};
 use crate::exchange::{Exchange, Record, ServerNotes, Witness};
 use crate::finding::{Code, Finding, Outcome, Verdict};
 use crate::plan::Plan;
+use crate::products::{self, Product, Seen};
 use crate::reach;
 use crate::recommend::{Answers, Price, Recommendation, Situation, recommend};
 use crate::timeline::{Event, What};
 use crate::transport::{Leg, Transport, Via};
+use crate::untrusted::Untrusted;
 use crate::{Evidence, ProbeId, zombie};
 use std::collections::BTreeMap;
 
@@ -158,6 +160,41 @@ impl Hearing {
                     .or_else(|| first(&|f| f.outcome == Outcome::Inconclusive))
             })
             .flatten()
+    }
+
+    /// The products that left their marks on the path, the surest first, each once. The server's declared front is none of them.
+    pub fn products(&self) -> Vec<Product> {
+        let all = || self.evidence.values().flat_map(BTreeMap::values);
+        let front: Vec<Untrusted> = all()
+            .flat_map(|evidence| match evidence {
+                Evidence::Headers(all) => all.iter().flat_map(|one| one.asked.front_headers.clone()).collect(),
+                _ => Vec::new(),
+            })
+            .collect();
+        let mut seen: Vec<Seen<'_>> = Vec::new();
+        for evidence in all() {
+            match evidence {
+                Evidence::Tls(all) => {
+                    let chains = all.iter().flat_map(|one| &one.asked.examined.chain);
+                    seen.extend(chains.map(|one| Seen::Certificate(one.issuer.as_str())));
+                }
+                Evidence::Headers(all) => {
+                    for one in all {
+                        let notes = one.record.witness.notes();
+                        seen.extend(notes.into_iter().flat_map(|notes| products::behaviours(&one.asked.sent, notes)));
+                    }
+                }
+                Evidence::Reach(all) => {
+                    seen.extend(all.iter().filter_map(|one| one.asked.body.as_ref()).map(|body| Seen::Page(body.as_str())));
+                }
+                _ => {}
+            }
+            for record in evidence.records() {
+                seen.extend(record.witness.notes().into_iter().flat_map(|notes| products::of_request(&notes.request)));
+                seen.extend(record.response.iter().flat_map(products::of_response));
+            }
+        }
+        products::identify(seen, &front)
     }
 
     /// The size in bytes of the largest message that was tried on the deciding leg's WebSockets; none where no sizes were.

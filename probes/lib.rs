@@ -2,6 +2,7 @@
 //!
 //! Without the `io` feature this crate is the judge alone: evidence in, findings out, no network in its dependencies.
 
+pub mod below;
 pub mod causes;
 pub mod circumstances;
 pub mod company;
@@ -14,6 +15,7 @@ pub mod io;
 pub mod plan;
 #[macro_use]
 pub mod probe;
+pub mod products;
 pub mod recommend;
 #[cfg(test)]
 mod testing;
@@ -24,6 +26,8 @@ pub mod wire;
 
 probes! {
     reach: Reach,
+    tls: Tls,
+    headers: Headers,
     upgrade: Upgrade,
     zombie: Zombie,
     idle: Idle,

@@ -17,6 +17,8 @@ pub trait Probe {
     const CODES: &'static [Code];
     /// What it may run beside.
     const COST: Cost;
+    /// Whether the server keeps what lies below HTTP on its connections: raw heads and the TLS session.
+    const LOOKS_BELOW: bool = false;
     /// What is asked on one connection.
     type Asked: Serialize + DeserializeOwned + JsonSchema + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static;
 
@@ -96,6 +98,11 @@ macro_rules! probes {
             /// What it may run beside.
             pub fn cost(self) -> $crate::plan::Cost {
                 match self { $(ProbeId::$name => $module::$name::COST,)+ }
+            }
+
+            /// Whether the server keeps what lies below HTTP on its connections.
+            pub fn looks_below(self) -> bool {
+                match self { $(ProbeId::$name => $module::$name::LOOKS_BELOW,)+ }
             }
 
             /// Reads saved evidence.

@@ -72,7 +72,7 @@ fn notes(text: &str) -> ServerNotes {
     let kept: Vec<(&str, &str)> =
         all.iter().filter(|(without, ..)| !text.contains(without)).map(|(_, name, value)| (*name, *value)).collect();
     let request = RequestHead { version: "1.1".into(), headers: headers(&kept), ..RequestHead::default() };
-    ServerNotes { request, timeline: timeline(text) }
+    ServerNotes { request, timeline: timeline(text), ..ServerNotes::default() }
 }
 
 /// A timeline in the notation; the order of the words does not matter.

@@ -6,16 +6,18 @@ use crate::plan::Schedule;
 use crate::report::{Report, RouteFacts, TargetFacts};
 use crate::witness;
 use proxyprobe_probes::circumstances::{Circumstances, WitnessRead};
-use proxyprobe_probes::exchange::{Exchange, Proof};
+use proxyprobe_probes::exchange::{Exchange, Proof, Record};
+use proxyprobe_probes::failure::{Kind, Operation};
 use proxyprobe_probes::hearing::{Hearing, Testimony};
 use proxyprobe_probes::io::Dial;
 use proxyprobe_probes::io::heads::HIDDEN;
-use proxyprobe_probes::io::observe::{Scene, Sheet};
+use proxyprobe_probes::io::observe::{Declared, Scene, Sheet};
 use proxyprobe_probes::io::pen::{Clock, Entropy};
 use proxyprobe_probes::io::proof::Prover;
 use proxyprobe_probes::plan::Plan;
 use proxyprobe_probes::reach::{Asked as ReachAsked, Step, client as reach};
 use proxyprobe_probes::recommend::Answers;
+use proxyprobe_probes::tls::client as tls;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::{Evidence, ProbeId};
@@ -149,7 +151,11 @@ impl Run {
                 break;
             }
         }
-        let started = started?;
+        let Some(started) = started else {
+            let looked = self.look(None, None).await;
+            self.evidence.entry(ProbeId::Tls).or_default().extend(looked);
+            return None;
+        };
         let start = &started.start;
         self.run_id = Some(start.run.clone());
         self.server = Some(start.server.clone());
@@ -173,6 +179,10 @@ impl Run {
             plan: plan.clone(),
             entropy: entropy.clone(),
             without_tunnel: false,
+            declared: Declared {
+                front_headers: start.front_headers.clone(),
+                certificate_sha256: start.certificate_sha256.clone(),
+            },
             opening: None,
         };
         let mut scenes = Vec::new();
@@ -197,9 +207,29 @@ impl Run {
             self.evidence.entry(ProbeId::Reach).or_default().insert(leg, Evidence::Reach(sheet.exchanges()));
             if reached {
                 scenes.push(scene);
+            } else if leg == Leg::Https {
+                let served = start.certificate_sha256.clone();
+                let looked = self.look(served.as_deref(), scenes.first()).await;
+                self.evidence.entry(ProbeId::Tls).or_default().extend(looked);
             }
         }
         Some((scenes, plan))
+    }
+
+    /// Looks at whoever answered TLS in a way that was not accepted.
+    async fn look(&self, served: Option<&str>, other: Option<&Scene>) -> Option<(Leg, Evidence)> {
+        let tried = self.evidence.get(&ProbeId::Reach).and_then(|legs| legs.get(&Leg::Https));
+        let ended_in_tls = |record: &&Record| {
+            let failed = record.client.failed().map(|(_, failure)| failure);
+            failed.is_some_and(|failure| failure.operation == Operation::Tls && failure.kind != Kind::TimedOut)
+        };
+        let wanted = tried.is_some_and(|tried| tried.records().iter().any(ended_in_tls));
+        if !wanted || !self.options.probes.contains(&ProbeId::Tls) {
+            return None;
+        }
+        let sheet = Sheet::new(self.clock, &self.options.entropy);
+        tls::look(&*self.route, &sheet, served, other).await;
+        Some((Leg::Https, Evidence::Tls(sheet.exchanges())))
     }
 
     /// Lets the probes talk, and asks the witness before and after the long silence.
@@ -251,7 +281,9 @@ impl Run {
         self.circumstances.server_lag_ms = self.testimony.lag_ms;
         self.circumstances.witness_reads.push(read);
         drop(schedule);
-        self.evidence.extend(evidence);
+        for (probe, legs) in evidence {
+            self.evidence.entry(probe).or_default().extend(legs);
+        }
     }
 
     fn report(mut self, started_at: String, duration_ms: u64) -> Report {
@@ -285,9 +317,12 @@ impl Run {
 
 /// What the user sends in headers of their own may be a secret: the server saw it, the report need not show it.
 fn hide_own_headers(testimony: &mut Testimony, own: &[String]) {
-    let heads = testimony.notes.values_mut().map(|notes| &mut notes.request);
-    for (_, value) in heads.flat_map(|head| &mut head.headers).filter(|(name, _)| own.contains(&name.to_string())) {
-        *value = Untrusted::new(HIDDEN);
+    let is_own = |name: &Untrusted| own.iter().any(|own| own.eq_ignore_ascii_case(name.as_str()));
+    for notes in testimony.notes.values_mut() {
+        let raw = notes.below.request.iter_mut().flat_map(|head| &mut head.fields);
+        for (_, value) in notes.request.headers.iter_mut().chain(raw).filter(|(name, _)| is_own(name)) {
+            *value = Untrusted::new(HIDDEN);
+        }
     }
 }
 

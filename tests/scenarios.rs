@@ -51,7 +51,7 @@ fn every_middlebox_leads_to_exactly_its_findings() {
 
 fn describe(tried: &Tried) -> String {
     let case = &tried.trial.case;
-    let expected = (case.codes, case.recommends);
+    let expected = (tried.trial.expected(), case.recommends);
     format!("{} on {}: expected {expected:?}, found {:?} {}", case.boxes, tried.trial.leg, tried.found, tried.recommended)
 }
 
@@ -116,6 +116,19 @@ fn what_happens_besides_is_not_laid_at_the_door_of_the_path() {
         wrong.extend(faces.wrong(situation.name, report));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn products_are_told_by_name_and_the_declared_front_is_none() {
+    let named = |boxes: &str| {
+        let boxes = boxes.split(" + ").map(|text| text.parse().unwrap()).collect();
+        let front_headers: &[&str] = &["via", "x-forwarded-for", "x-forwarded-proto"];
+        let report = hear(&Scenario { boxes, on: vec![Leg::Http], front_headers, ..Scenario::default() }).unwrap();
+        report.hearing.products().into_iter().map(|product| product.name).collect::<Vec<_>>()
+    };
+    assert_eq!(named("edit-headers:how=add-vendor"), ["Blue Coat", "Zscaler", "Cisco Secure Web Appliance"]);
+    assert_eq!(named("edit-headers:how=lower-case"), ["HAProxy"]);
+    assert!(named("reverse-proxy").is_empty());
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn play(trial: &Trial, busy: bool) -> Played {
 
 fn describe(boxes: &str, tried: &Tried) -> String {
     let around = &tried.report.hearing.circumstances;
-    let expected = (tried.trial.case.codes, tried.trial.case.recommends);
+    let expected = (tried.trial.expected(), tried.trial.case.recommends);
     let found: Vec<String> = tried.report.judgement.findings.iter().map(|finding| finding.summary.clone()).collect();
     format!(
         "{boxes}: expected {expected:?}, found {:?} {} (timers late by {} ms here, {:?} at the server): {found:?}",

@@ -226,6 +226,7 @@ const NOT_PLAYED: &[(&str, &str)] = &[
     ("reach.proxy-unreachable", "a proxy that is not there is no middlebox"),
     ("reach.certificate-untrusted", "the other leg tells whose certificate it is"),
     ("reach.self-signed-server", "the server's own doing"),
+    ("tls.certificate-invalid", "the other leg tells whose certificate it is"),
     ("upgrade.inconclusive", "a doubt, not a behaviour"),
     ("idle.unsteady", "a limit without a rule"),
     ("long_poll.refused", "the server cannot be reached either where all requests are refused"),
@@ -248,5 +249,6 @@ fn every_code_has_a_middlebox_that_provokes_it() {
     }
 }
 
-/// Codes that never come alone: fewer connections than a run needs leave other questions open.
-const WITH_OTHERS: &[&str] = &["idle.ladder-limited"];
+/// Codes that never come alone: fewer connections than a run needs leave other questions open, whoever changes what TLS agrees on
+/// has ended it, and a product is known by what it adds.
+const WITH_OTHERS: &[&str] = &["idle.ladder-limited", "tls.alpn-changed", "tls.version-lowered", "headers.product-identified"];

@@ -16,7 +16,7 @@ use proxyprobe::serve::limits::Limits;
 use proxyprobe::serve::{self, Server, certificate, listen};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::circumstances::Circumstances;
-use proxyprobe_probes::io::observe::Scene;
+use proxyprobe_probes::io::observe::{Declared, Scene};
 use proxyprobe_probes::io::pen::{Clock, Entropy};
 use proxyprobe_probes::io::proof::Prover;
 use proxyprobe_probes::plan::{Depth, Plan};
@@ -122,6 +122,7 @@ async fn run() -> (usize, Vec<String>) {
             plan,
             entropy: entropy.clone(),
             without_tunnel: false,
+            declared: Declared::default(),
             opening: None,
         };
         let (work, reading): (Vec<_>, Vec<_>) = (0..AT_ONCE).map(|_| ProbeId::Zombie.observe(scene.clone()).split()).unzip();

@@ -1,12 +1,10 @@
 //! Heads of requests and answers as they are recorded: harmless, bounded, and without secrets.
 
+use crate::below::SECRET;
 use crate::untrusted::Untrusted;
 use http::{HeaderMap, Version};
 
-/// Headers whose values are secrets by their nature: they are never recorded, at either end.
-const SECRET: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie"];
-/// Stands in place of a value that is not recorded.
-pub const HIDDEN: &str = "(not recorded)";
+pub use crate::below::HIDDEN;
 
 /// Headers as they are recorded.
 pub fn seen(headers: &HeaderMap) -> Vec<(Untrusted, Untrusted)> {

@@ -164,6 +164,19 @@ impl Answer {
 /// Dials and asks for a route of the run; everything up to the head of the answer is written down.
 pub async fn ask(scene: &Scene, page: &Page, route: &str, query: &str, headers: HeaderMap, within: Duration) -> Option<Answer> {
     let way = page.dial(scene, Purpose::Request).await?;
+    ask_on(way, scene, page, route, query, headers, within).await
+}
+
+/// The same on a way that is open already.
+pub async fn ask_on(
+    way: Way,
+    scene: &Scene,
+    page: &Page,
+    route: &str,
+    query: &str,
+    headers: HeaderMap,
+    within: Duration,
+) -> Option<Answer> {
     let observer = way.io.observer();
     let path = format!("{}{query}", route_path(scene.prover.run(), page.nonce(), route));
     page.pen.note(Event::Request);

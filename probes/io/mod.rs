@@ -4,6 +4,7 @@ pub mod encoding;
 pub mod events;
 pub mod halves;
 pub mod heads;
+pub mod hellos;
 pub mod http;
 pub mod observe;
 pub mod pen;
@@ -12,8 +13,9 @@ pub mod proof;
 pub mod testify;
 pub mod websocket;
 
+use crate::below::{Examined, TlsEnd};
 use crate::exchange::{KernelNote, Opened};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind, Operation};
 use crate::timeline::End;
 use crate::transport::Leg;
 use crate::untrusted::Untrusted;
@@ -65,6 +67,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     tap: Vec<u8>,
+    written: Vec<u8>,
+    keep_written: usize,
     last: Vec<u8>,
     ended: Option<(Instant, End)>,
     held: bool,
@@ -118,6 +122,28 @@ impl Observer {
     /// The first bytes that were read.
     pub fn first_bytes(&self) -> Vec<u8> {
         self.0.lock().tap.clone()
+    }
+
+    /// The first bytes that were read, which are then forgotten: those that come next are the first ones.
+    pub fn take_first_bytes(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().tap)
+    }
+
+    /// From now on, keeps what is written, up to so many bytes.
+    pub fn keep_written(&self, limit: usize) {
+        let mut state = self.0.lock();
+        state.written.clear();
+        state.keep_written = limit;
+    }
+
+    /// From now on, keeps nothing more of what is written.
+    pub fn stop_keeping(&self) {
+        self.0.lock().keep_written = 0;
+    }
+
+    /// What was written since [`Observer::keep_written`], as far as it was kept.
+    pub fn written(&self) -> Vec<u8> {
+        self.0.lock().written.clone()
     }
 
     /// The bytes of the newest read.
@@ -193,8 +219,13 @@ impl AsyncRead for Io {
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = ready!(self.stream()?.poll_write(cx, bytes));
-        if let Err(error) = &result {
-            self.end_by(error);
+        match &result {
+            Ok(size) => {
+                let mut state = self.shared.lock();
+                let room = state.keep_written.saturating_sub(state.written.len()).min(*size);
+                state.written.extend(bytes.iter().take(room));
+            }
+            Err(error) => self.end_by(error),
         }
         Poll::Ready(result)
     }
@@ -230,6 +261,40 @@ pub enum Purpose {
 pub trait Dial: Send + Sync {
     /// Opens a connection to the server, with all that is in between.
     fn dial(&self, leg: Leg, purpose: Purpose) -> BoxFuture<'_, Result<Way, Failure>>;
+
+    /// Does a TLS handshake with whoever answers, whatever the certificate, sends nothing and closes.
+    fn look(&self, leg: Leg) -> BoxFuture<'_, Looked> {
+        let failure = Failure {
+            operation: Operation::Tls,
+            kind: Kind::Other,
+            peer: Untrusted::new(leg.as_str()),
+            detail: Untrusted::new("this way cannot look"),
+        };
+        Box::pin(std::future::ready(Looked { hellos: Vec::new(), session: Err(failure) }))
+    }
+
+    /// Who vouches for a chain of certificates in DER, the leaf first.
+    fn examine(&self, _chain: &[Vec<u8>]) -> Examined {
+        Examined::default()
+    }
+}
+
+/// A TLS handshake on which nothing was said.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The ClientHello messages that were sent, in lower-case hex.
+    pub hellos: Vec<String>,
+    /// The session, or why there was none.
+    pub session: Result<Secured, Failure>,
+}
+
+/// A TLS session as the client has it.
+#[derive(Clone, Debug)]
+pub struct Secured {
+    /// What this end saw of it.
+    pub end: TlsEnd,
+    /// The certificates that arrived, in DER, the leaf first.
+    pub chain: Vec<Vec<u8>>,
 }
 
 /// An open way to the server.
@@ -244,4 +309,6 @@ pub struct Way {
     pub host: String,
     /// Further headers of every request: the user agent, the user's own, credentials for a proxy that sees the request.
     pub headers: HeaderMap,
+    /// The TLS session with the server, where there is one.
+    pub tls: Option<Secured>,
 }

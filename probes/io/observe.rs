@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::timeline::Event;
 use crate::transport::Leg;
+use crate::untrusted::Untrusted;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,8 +33,19 @@ pub struct Scene {
     pub entropy: Entropy,
     /// Whether a WebSocket may not use a tunnel, because the proxy refused it on this leg.
     pub without_tunnel: bool,
+    /// What the server said of itself when the run began.
+    pub declared: Declared,
     /// Held until the probe has opened the connections that it then leaves alone.
     pub opening: Option<Opening>,
+}
+
+/// What a server says of itself when a run begins.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Headers that its own front adds.
+    pub front_headers: Vec<Untrusted>,
+    /// The SHA-256 of the certificate that it serves, in lower-case hex.
+    pub certificate_sha256: Option<String>,
 }
 
 /// Held by a quiet probe while it opens its connections: what measures a beat starts when all have let go.

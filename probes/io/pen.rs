@@ -1,6 +1,8 @@
 //! The clock, the chance and the pen of one end of a run.
 
+use super::Observer;
 use super::proof::hex;
+use crate::below::{Below, RawHead, TlsEnd};
 use crate::timeline::{Event, Timeline};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -104,5 +106,71 @@ impl Pen {
     /// What was written so far.
     pub fn timeline(&self) -> Timeline {
         self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The most bytes of an answer that are looked at for its head.
+const ANSWER_BYTES: usize = 8 * 1024;
+
+/// Where the server keeps what lies below HTTP, for the few connections of a run that ask for it.
+#[derive(Clone, Default)]
+pub struct BelowPen(Option<Arc<Mutex<Kept>>>);
+
+#[derive(Default)]
+struct Kept {
+    below: Below,
+    answers_on: Option<Observer>,
+}
+
+impl BelowPen {
+    /// One that keeps what it is given, if that is allowed; otherwise it forgets.
+    pub fn new(allowed: bool) -> Self {
+        Self(allowed.then(Arc::default))
+    }
+
+    /// Keeps the TLS session, or that there is none.
+    pub fn tls(&self, end: Option<TlsEnd>) {
+        self.with(|kept| {
+            kept.below.cleartext = end.is_none();
+            kept.below.tls = end;
+        });
+    }
+
+    /// Keeps the head of the request.
+    pub fn request(&self, head: Option<RawHead>) {
+        self.with(|kept| kept.below.request = head);
+    }
+
+    /// Keeps whether a ClientHello had arrived.
+    pub fn hello_seen(&self, seen: bool) {
+        self.with(|kept| kept.below.hello_seen = Some(seen));
+    }
+
+    /// The next bytes that are written here begin with the head of the answer.
+    pub fn answers_on(&self, observer: &Observer) {
+        self.with(|kept| {
+            observer.keep_written(ANSWER_BYTES);
+            kept.answers_on = Some(observer.clone());
+        });
+    }
+
+    /// What was kept so far.
+    pub fn below(&self) -> Below {
+        let Some(kept) = &self.0 else { return Below::default() };
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = kept.answers_on.as_ref().and_then(|observer| RawHead::read(&observer.written())) {
+            kept.below.response = Some(head);
+            // It is whole: what else is written on this connection is nobody's business.
+            if let Some(observer) = kept.answers_on.take() {
+                observer.stop_keeping();
+            }
+        }
+        kept.below.clone()
+    }
+
+    fn with(&self, keep: impl FnOnce(&mut Kept)) {
+        if let Some(kept) = &self.0 {
+            keep(&mut kept.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! What the server half of a probe is given, and how it answers.
 
 use super::Observer;
-use super::pen::Pen;
+use super::hellos::Hellos;
+use super::pen::{BelowPen, Pen};
 use super::proof::Prover;
 use super::websocket::{Heard, Talk};
+use crate::below::{RawHead, TlsEnd};
 use crate::timeline::{End, Event, What, Why};
 use crate::wire::{Message, PROOF_HEADER};
 use bytes::Bytes;
@@ -38,6 +40,14 @@ pub struct Call {
     pub pen: Pen,
     /// The connection under it.
     pub observer: Observer,
+    /// The TLS session on it, where there is one.
+    pub tls: Option<Arc<TlsEnd>>,
+    /// The head of the request as it arrived, where it is known.
+    pub raw: Option<RawHead>,
+    /// Keeps what lies below HTTP.
+    pub below: BelowPen,
+    /// The ClientHello messages that arrived of late.
+    pub hellos: Arc<Hellos>,
     /// Cancelled when the server shuts down.
     pub stop: CancellationToken,
     /// Where conversations that outlive the request are kept track of.
@@ -56,9 +66,13 @@ impl Call {
 
     /// A number from the query, at most as long as the server's own limit for times.
     pub fn number(&self, name: &str) -> Option<u64> {
+        self.word(name)?.parse().ok().map(|number: u64| number.min(u64::try_from(self.longest.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// A word from the query.
+    pub fn word(&self, name: &str) -> Option<&str> {
         let query = self.request.uri().query()?;
-        let value = query.split('&').find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == name))?.1;
-        value.parse().ok().map(|number: u64| number.min(u64::try_from(self.longest.as_millis()).unwrap_or(u64::MAX)))
+        Some(query.split('&').find_map(|pair| pair.split_once('=').filter(|(found, _)| *found == name))?.1)
     }
 
     /// Whether a flag is in the query.

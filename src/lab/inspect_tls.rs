@@ -15,9 +15,10 @@ pub(super) const ENTRY: Entry = Entry {
     parameters: &[
         Parameter {
             name: "root",
-            kind: Kind::Choice(&["trusted", "untrusted"]),
+            kind: Kind::Choice(&["trusted", "untrusted", "public"]),
             default: "trusted",
-            means: "whether the client knows its root",
+            means: "whether the client knows its root; public: one that browsers come with, as a front of the operator's own has, where there \
+                    is one (selftest)",
         },
         Parameter {
             name: "alpn",
@@ -29,8 +30,10 @@ pub(super) const ENTRY: Entry = Entry {
     ],
     build: |spec, kit| {
         let mut inspection = Decrypt::around(Arc::new(Passes), kit);
-        if spec.word("root") == "untrusted" {
-            inspection.root = kit.stranger.clone();
+        match spec.word("root") {
+            "untrusted" => inspection.root = kit.stranger.clone(),
+            "public" => inspection.root = kit.public.clone(),
+            _ => {}
         }
         if spec.word("highest") == "1.2" {
             inspection.versions = OLD;

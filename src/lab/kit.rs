@@ -14,6 +14,8 @@ pub struct Kit {
     pub root: Arc<Root>,
     /// A root that nobody trusts.
     pub stranger: Arc<Root>,
+    /// A root that the client takes for a public one; the lab's own, unless there is another.
+    pub public: Arc<Root>,
     /// How the lab speaks TLS to what is behind it.
     pub upstream: Arc<ClientConfig>,
     /// The name by which the server behind is known, whatever a client calls it that asks no proxy.
@@ -31,9 +33,10 @@ impl Kit {
     ///
     /// # Errors
     /// When this machine can make no key.
-    pub fn new(root: Arc<Root>, upstream: Arc<ClientConfig>, names: Vec<String>) -> Result<Self, String> {
+    pub fn new(root: Arc<Root>, upstream: impl Into<Arc<ClientConfig>>, names: Vec<String>) -> Result<Self, String> {
         let stranger = Arc::new(Root::new("nobody's root", root.provider.clone())?);
-        Ok(Self { root, stranger, upstream, behind: names.first().cloned(), inspects: true, speaks: None, names })
+        let (public, upstream) = (root.clone(), upstream.into());
+        Ok(Self { root, stranger, public, upstream, behind: names.first().cloned(), inspects: true, speaks: None, names })
     }
 }
 

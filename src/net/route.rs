@@ -2,15 +2,16 @@
 
 use super::proxy::{Proxies, Proxy};
 use super::resolve::Pinned;
+use super::tls::ClientTls;
 use super::{Network, connect, tls};
 use http::{HeaderMap, HeaderValue, header};
+use proxyprobe_probes::below::Examined;
 use proxyprobe_probes::exchange::Opened;
 use proxyprobe_probes::failure::{Failure, Kind, Operation};
-use proxyprobe_probes::io::{BoxFuture, Dial, Purpose, Way};
+use proxyprobe_probes::io::{BoxFuture, Dial, Looked, Purpose, Way};
 use proxyprobe_probes::transport::{Leg, Via};
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
-use rustls::ClientConfig;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub struct RouteOptions {
     /// Addresses, pinned for the run.
     pub pinned: Pinned,
     /// The client's side of TLS.
-    pub tls: Arc<ClientConfig>,
+    pub tls: ClientTls,
     /// Headers of every request to the server: the user's own.
     pub headers: HeaderMap,
     /// The user agent.
@@ -123,15 +124,30 @@ impl Route {
 
     /// Opens a way; `step` always says what is being done, for whoever runs out of patience.
     async fn open(&self, leg: Leg, purpose: Purpose, step: &Mutex<Operation>) -> Result<Way, Failure> {
-        let now = |operation| *step.lock().unwrap_or_else(PoisonError::into_inner) = operation;
         let start = Instant::now();
+        let mut way = self.lay(leg, purpose, step).await?;
+        if leg == Leg::Https {
+            *step.lock().unwrap_or_else(PoisonError::into_inner) = Operation::Tls;
+            let target = self.target();
+            let port = target.port(leg).unwrap_or(leg.default_port());
+            // Boxed: the handshake's state would make every future that dials as large as a TLS session.
+            let (io, secured) = Box::pin(tls::open(way.io, &self.options.tls, &target.host, port)).await?;
+            way = Way { io, tls: Some(secured), ..way };
+        }
+        way.opened.took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(way)
+    }
+
+    /// Lays the way up to the TLS session with the server.
+    async fn lay(&self, leg: Leg, purpose: Purpose, step: &Mutex<Operation>) -> Result<Way, Failure> {
+        let now = |operation| *step.lock().unwrap_or_else(PoisonError::into_inner) = operation;
         let target = self.target();
         let Some(port) = target.port(leg) else {
             return Err(self.failure(leg, Operation::Connect, Kind::Other, "the server declares no such leg"));
         };
         let authority = target.authority(port);
         let mut headers = self.headers(leg, &target, port, purpose);
-        let (mut io, local, remote, via, prefix) = match self.options.proxies.of(leg) {
+        let (io, local, remote, via, prefix) = match self.options.proxies.of(leg) {
             None => {
                 let (io, local, remote) = self.options.pinned.connect(&target.host, port, Operation::Connect).await?;
                 (io, local, remote, Via::Direct, String::new())
@@ -152,14 +168,8 @@ impl Route {
                 }
             }
         };
-        if leg == Leg::Https {
-            now(Operation::Tls);
-            // Boxed: the handshake's state would make every future that dials as large as a TLS session.
-            io = Box::pin(tls::handshake(io, self.options.tls.clone(), &target.host, port)).await?;
-        }
-        let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let opened = Opened { via, local: local.to_string(), remote: remote.to_string(), took_ms };
-        Ok(Way { io, opened, prefix, host: target.host_header(leg, port), headers })
+        let opened = Opened { via, local: local.to_string(), remote: remote.to_string(), took_ms: 0 };
+        Ok(Way { io, opened, prefix, host: target.host_header(leg, port), headers, tls: None })
     }
 
     fn headers(&self, leg: Leg, target: &Target, port: u16, purpose: Purpose) -> HeaderMap {
@@ -178,17 +188,48 @@ impl Route {
     }
 }
 
+impl Route {
+    /// Gives what is being done the time that a dial may take.
+    async fn within<T>(
+        &self,
+        leg: Leg,
+        step: &Mutex<Operation>,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match timeout(self.options.within, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                let step = *step.lock().unwrap_or_else(PoisonError::into_inner);
+                Err(self.failure(leg, step, Kind::TimedOut, ""))
+            }
+        }
+    }
+}
+
 impl Dial for Route {
     fn dial(&self, leg: Leg, purpose: Purpose) -> BoxFuture<'_, Result<Way, Failure>> {
         Box::pin(async move {
             let step = Mutex::new(Operation::Connect);
-            match timeout(self.options.within, self.open(leg, purpose, &step)).await {
-                Ok(result) => result,
-                Err(_) => {
-                    let step = *step.lock().unwrap_or_else(PoisonError::into_inner);
-                    Err(self.failure(leg, step, Kind::TimedOut, ""))
-                }
-            }
+            self.within(leg, &step, self.open(leg, purpose, &step)).await
         })
+    }
+
+    fn look(&self, leg: Leg) -> BoxFuture<'_, Looked> {
+        Box::pin(async move {
+            let step = Mutex::new(Operation::Connect);
+            let looking = async {
+                let way = self.lay(leg, Purpose::Request, &step).await?;
+                *step.lock().unwrap_or_else(PoisonError::into_inner) = Operation::Tls;
+                let target = self.target();
+                let port = target.port(leg).unwrap_or(leg.default_port());
+                Ok(tls::look(way.io, &self.options.tls, &target.host, port).await)
+            };
+            let looked = self.within(leg, &step, Box::pin(looking)).await;
+            looked.unwrap_or_else(|failure| Looked { hellos: Vec::new(), session: Err(failure) })
+        })
+    }
+
+    fn examine(&self, chain: &[Vec<u8>]) -> Examined {
+        self.options.tls.examine(chain, &self.target().host)
     }
 }

@@ -20,6 +20,12 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_service::Service;
 
+mod examine;
+
+use examine::public_roots;
+pub use examine::{ClientTls, tls_end};
+pub(super) use examine::{look, open};
+
 /// Whom to trust.
 #[derive(Clone, Default)]
 pub struct TrustOptions {
@@ -58,7 +64,7 @@ pub fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Str
 ///
 /// # Errors
 /// When a root cannot be used.
-pub fn client_config(options: TrustOptions) -> Result<Arc<ClientConfig>, String> {
+pub fn client_config(options: TrustOptions) -> Result<ClientTls, String> {
     let provider = provider();
     let mut verifiers: Vec<Arc<dyn ServerCertVerifier>> = Vec::new();
     if !options.roots.is_empty() {
@@ -80,13 +86,20 @@ pub fn client_config(options: TrustOptions) -> Result<Arc<ClientConfig>, String>
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(trust)
+        .with_custom_certificate_verifier(trust.clone())
         .with_no_client_auth();
     // WebSockets over HTTP/1.1 are what is measured; a connection that negotiated h2 could not be upgraded.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // Every handshake is a full one: a resumed session would show nothing of the certificate.
     config.resumption = rustls::client::Resumption::disabled();
-    Ok(Arc::new(config))
+    Ok(ClientTls { config: Arc::new(config), trust, public: public_roots()? })
+}
+
+/// The same way of speaking TLS with another verifier.
+fn client_config_of(config: &ClientConfig, verifier: Arc<dyn ServerCertVerifier>) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.dangerous().set_certificate_verifier(verifier);
+    Arc::new(config)
 }
 
 /// Verifies as asked, and says in its error which certificate it was.
@@ -182,7 +195,13 @@ impl ServerCertVerifier for Trust {
 ///
 /// # Errors
 /// Why there is no session, with the fingerprint of a certificate that was not accepted.
-pub async fn handshake(io: Io, config: Arc<ClientConfig>, host: &str, port: u16) -> Result<Io, Failure> {
+pub async fn handshake(io: Io, config: impl Into<Arc<ClientConfig>>, host: &str, port: u16) -> Result<Io, Failure> {
+    let observer = io.observer();
+    Ok(Io::over(session(io, config.into(), host, port).await?, observer))
+}
+
+/// The session itself, as the library has it.
+async fn session(io: Io, config: Arc<ClientConfig>, host: &str, port: u16) -> Result<Session, Failure> {
     let observer = io.observer();
     let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let peer = Untrusted::new(&authority);
@@ -205,8 +224,11 @@ pub async fn handshake(io: Io, config: Arc<ClientConfig>, host: &str, port: u16)
             return Err(fail(kind, &words));
         }
     };
-    Ok(Io::over(stream.into_inner(), observer))
+    Ok(stream.into_inner())
 }
+
+/// A session of the client's.
+type Session = tokio_rustls::client::TlsStream<TokioIo<TokioIo<Opened>>>;
 
 /// Errors come wrapped several times: in boxes, and in I/O errors that hide what is in them from `source`.
 fn walk<'a, T>(

@@ -11,7 +11,8 @@ pub struct Case {
     pub control: bool,
     /// The legs on which it is tried.
     pub legs: &'static [Leg],
-    /// All findings of the deciding leg, exactly: the code, and ` <- cause` where another one explains it.
+    /// All findings of the deciding leg, exactly: the code, and ` <- cause` where another one explains it. That a middlebox ends TLS
+    /// to see requests goes without saying.
     pub codes: &'static [&'static str],
     /// The transport that is recommended.
     pub recommends: &'static str,
@@ -43,6 +44,9 @@ const fn on(legs: &'static [Leg], case: Case) -> Case {
 const fn control(boxes: &'static str) -> Case {
     Case { boxes, control: true, legs: BOTH, codes: &[], recommends: "sse" }
 }
+
+/// The server, which never saw it, tells that it did not refuse.
+const HELLO_ENDED: &[&str] = &["tls.handshake-refused", "reach.connection-reset <- tls.handshake-refused"];
 
 /// The plain stream is smaller than the buffer, and comes at its end.
 const BY_SIZE: &[&str] = &["sse.buffered-by-size", "sse.buffered-until-end <- sse.buffered-by-size"];
@@ -80,20 +84,30 @@ pub const CASES: &[Case] = &[
     case("proxy-asks-credentials:scheme=negotiate", &["reach.proxy-auth-required"], "none"),
     case("proxy-asks-credentials:scheme=all", &["reach.proxy-auth-required"], "none"),
     // TLS.
-    on(TLS, case("inspect-tls", &[], "sse")),
-    on(TLS, case("inspect-tls:alpn=none", &[], "sse")),
-    on(TLS, case("inspect-tls:highest=1.2", &[], "sse")),
-    on(TLS, case("inspect-tls:root=untrusted", &["reach.answered-by-middlebox"], "none")),
-    on(TLS, case("end-client-hello", &["reach.connection-reset"], "none")),
-    on(TLS, case("end-client-hello:by=fin", &["reach.connection-reset"], "none")),
+    on(TLS, case("inspect-tls", &["tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("inspect-tls:alpn=none", &["tls.alpn-changed", "tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("inspect-tls:highest=1.2", &["tls.intercepted-trusted-root", "tls.version-lowered"], "sse")),
+    on(TLS, case("inspect-tls:root=public", &["tls.terminated-by-front"], "sse")),
+    on(
+        TLS,
+        case(
+            "inspect-tls:root=untrusted",
+            &["tls.intercepted-untrusted-root", "reach.answered-by-middlebox <- tls.intercepted-untrusted-root"],
+            "none",
+        ),
+    ),
+    on(TLS, case("end-client-hello", HELLO_ENDED, "none")),
+    on(TLS, case("end-client-hello:by=fin", HELLO_ENDED, "none")),
+    // Silence may be a lost segment: what is not heard is not refused.
     on(TLS, case("end-client-hello:by=silence", &["reach.connect-timed-out"], "none")),
     // Headers.
-    case("edit-headers:how=add", &[], "sse"),
-    case("edit-headers:how=add-vendor", &[], "sse"),
-    case("edit-headers:how=remove-unknown", &[], "sse"),
-    case("edit-headers:how=lower-case", &[], "sse"),
-    case("edit-headers:how=reorder", &[], "sse"),
-    case("edit-headers:how=http-1.0", &["upgrade.header-stripped"], "sse"),
+    case("edit-headers:how=add", &["headers.added"], "sse"),
+    case("edit-headers:how=add-vendor", &["headers.added", "headers.product-identified"], "sse"),
+    case("edit-headers:how=remove-unknown", &["headers.removed"], "sse"),
+    case("edit-headers:how=lower-case", &["headers.changed"], "sse"),
+    case("edit-headers:how=reorder", &["headers.changed"], "sse"),
+    case("edit-headers:how=http-1.0", &["headers.http-version-lowered", "upgrade.header-stripped"], "sse"),
+    case("edit-headers:how=http-1.0,only=requests", &["headers.http-version-lowered"], "sse"),
     // The upgrade.
     case("strip-upgrade", &["upgrade.header-stripped"], "sse"),
     case("strip-upgrade:unless=mixed-case", &["upgrade.token-case-sensitive"], "sse"),
@@ -240,13 +254,20 @@ pub const CASES: &[Case] = &[
     ),
     case("proxy + end-when-idle:after=5,only=streams", &["idle.closed"], "sse"),
     case("link:latency=0.15 + strip-upgrade", &["upgrade.header-stripped"], "sse"),
-    case("edit-headers:how=add + delay-events:by=0.8", &["sse.delayed"], "sse"),
+    case("edit-headers:how=add + delay-events:by=0.8", &["headers.added", "sse.delayed"], "sse"),
     case(
         "close-after-101:after=0.2 + give-up-on-answers:after=10",
         &["zombie.closed-early", "idle.closed <- zombie.closed-early", "long_poll.answered-by-gateway"],
         "sse",
     ),
-    on(TLS, case("inspect-tls + forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse")),
+    on(
+        TLS,
+        case(
+            "inspect-tls + forget-when-idle:after=30",
+            &["idle.dropped-silently", "long_poll.cut", "tls.intercepted-trusted-root"],
+            "sse",
+        ),
+    ),
 ];
 
 /// What must not be blamed.
@@ -259,9 +280,10 @@ pub const CONTROLS: &[Case] = &[
     control("proxy"),
     control("proxy:version=1.0"),
     control("reverse-proxy"),
-    on(TLS, control("inspect-tls")),
-    // A content delivery network of the operator's own in front.
+    Case { codes: &["tls.intercepted-trusted-root"], ..on(TLS, control("inspect-tls")) },
     on(TLS, control("inspect-tls + reverse-proxy")),
+    // A content delivery network of the operator's own in front.
+    Case { codes: &["tls.terminated-by-front"], ..on(TLS, control("inspect-tls:root=public + reverse-proxy")) },
     control("link:latency=0.3"),
     Case {
         control: true,

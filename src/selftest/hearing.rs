@@ -90,9 +90,11 @@ pub fn hear(scenario: &Scenario) -> Result<Report, String> {
 async fn run(scenario: &Scenario) -> Result<Report, String> {
     let identity = certificate::self_signed(vec![HOST.to_owned()])?;
     let root = Arc::new(Root::new("lab root", provider())?);
-    let trusted = TrustOptions { pin: None, roots: vec![identity.leaf.clone(), root.certificate()], system: false };
-    let tls = client_config(trusted)?;
-    let kit = Kit::new(root, tls.clone(), vec![HOST.to_owned()])?;
+    let public = Arc::new(Root::new("public root", provider())?);
+    let roots = vec![identity.leaf.clone(), root.certificate(), public.certificate()];
+    let trusted = TrustOptions { pin: None, roots, system: false };
+    let tls = client_config(trusted)?.with_public_roots(vec![public.certificate()])?;
+    let kit = Kit { public, ..Kit::new(root, tls.clone(), vec![HOST.to_owned()])? };
     let legs = Legs { http: Some(80), https: Some(443) };
     let server = Server::new(serve::Options {
         shelf: None,

@@ -71,9 +71,7 @@ fn row(text: &mut String, tried: &Tried, markdown: bool) {
         let codes = if codes.is_empty() { "no finding".to_owned() } else { codes.join(", ") };
         format!("{codes}; use {transport}")
     };
-    let mut codes = case.codes.to_vec();
-    codes.sort_unstable();
-    let expected = words(&codes, case.recommends);
+    let expected = words(&tried.trial.expected(), case.recommends);
     let found = words(&tried.found.iter().map(String::as_str).collect::<Vec<_>>(), &tried.recommended);
     let (leg, right) = (tried.trial.leg.as_str(), if tried.is_right() { "right" } else { "wrong" });
     if markdown {

@@ -60,9 +60,7 @@ impl Tried {
 
     /// Whether exactly the expected was found and recommended.
     pub fn is_right(&self) -> bool {
-        let mut expected: Vec<&str> = self.trial.case.codes.to_vec();
-        expected.sort_unstable();
-        self.found == expected && self.recommended == self.trial.case.recommends
+        self.found == self.trial.expected() && self.recommended == self.trial.case.recommends
     }
 
     /// Whether something is called degraded or broken that is not expected to be.
@@ -89,6 +87,19 @@ impl Trial {
         let fronted = boxes.iter().any(|spec| spec.entry.name == "reverse-proxy");
         let front_headers: &[&str] = if fronted { &["via", "x-forwarded-for", "x-forwarded-proto"] } else { &[] };
         Ok(Scenario { boxes, on, leg: self.leg, front_headers, ..Scenario::default() })
+    }
+
+    /// All findings of the deciding leg, in order: those of the case, and on TLS the inspection by whoever must see requests.
+    pub fn expected(&self) -> Vec<&'static str> {
+        let mut codes = self.case.codes.to_vec();
+        let reached = !codes.iter().any(|code| code.starts_with("reach."));
+        let inspected = read(self.case.boxes).is_ok_and(|boxes| boxes.iter().any(Spec::sees_requests));
+        let said = codes.iter().any(|code| code.starts_with("tls."));
+        if self.leg == Leg::Https && reached && inspected && !said {
+            codes.push("tls.intercepted-trusted-root");
+        }
+        codes.sort_unstable();
+        codes
     }
 
     /// Runs it.

@@ -16,6 +16,8 @@ pub struct Limits {
     pub entries: usize,
     /// Bytes of request heads of one run: 400 heads of the usual 600 bytes.
     pub heads: usize,
+    /// Connections of one run of which raw heads and ClientHellos are kept too: a run has six of them, of at most 40 KB each.
+    pub below: usize,
     /// How long a run is kept at most: the longest ladder of 16 minutes, and time to read the witness.
     pub kept: Duration,
     /// How long a run is kept when nothing of it is open any more.
@@ -40,6 +42,7 @@ impl Default for Limits {
             notes: 400,
             entries: 8_000,
             heads: 256 * 1024,
+            below: 8,
             kept: Duration::from_secs(30 * 60),
             kept_idle: Duration::from_secs(5 * 60),
             head: Duration::from_secs(10),

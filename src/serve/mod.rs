@@ -10,21 +10,25 @@ pub mod shelf;
 
 pub use listen::{Listening, listen};
 
+use crate::net::tls::tls_end;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use limits::Limits;
+use proxyprobe_probes::below::TlsEnd;
 use proxyprobe_probes::io::Io;
+use proxyprobe_probes::io::hellos::Hellos;
 use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
 use runs::Runs;
 use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use shelf::Shelf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,7 +54,8 @@ pub struct Server(Arc<Inner>);
 
 struct Inner {
     legs: Mutex<Legs>,
-    tls: Option<(TlsAcceptor, String)>,
+    tls: Option<(Arc<ServerConfig>, String)>,
+    hellos: Arc<Hellos>,
     front_headers: Vec<Untrusted>,
     shelf: Option<Arc<Shelf>>,
     limits: Limits,
@@ -65,7 +70,8 @@ impl Server {
     pub fn new(options: Options) -> Self {
         Self(Arc::new(Inner {
             legs: Mutex::new(options.legs),
-            tls: options.tls.map(|(config, sha256)| (TlsAcceptor::from(config), sha256)),
+            tls: options.tls,
+            hellos: Arc::default(),
             front_headers: options.front_headers,
             shelf: options.shelf.map(Arc::new),
             limits: options.limits,
@@ -85,7 +91,7 @@ impl Server {
     pub async fn serve(&self, io: Io, leg: Leg) {
         let stop = self.0.stop.clone();
         // Boxed: a TLS session is large, and most of a connection's life needs none of the handshake's state.
-        let (io, alpn) = match leg {
+        let (io, tls) = match leg {
             Leg::Http => (io, None),
             Leg::Https => match Box::pin(self.accept_tls(io)).await {
                 Some(accepted) => accepted,
@@ -101,6 +107,8 @@ impl Server {
             .timer(TokioTimer::new())
             // Between requests too: nothing of ours waits there.
             .header_read_timeout(limits.head)
+            // So that an answer can spell headers as its request did.
+            .preserve_header_case(true)
             .max_buf_size(limits.head_bytes);
         builder
             .http2()
@@ -111,8 +119,8 @@ impl Server {
             let (server, begun) = (self.clone(), begun.clone());
             hyper::service::service_fn(move |request| {
                 begun.store(true, Ordering::Relaxed);
-                let (server, observer, alpn) = (server.clone(), observer.clone(), alpn.clone());
-                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, observer, alpn).await) }
+                let (server, observer, tls) = (server.clone(), observer.clone(), tls.clone());
+                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, observer, tls).await) }
             })
         };
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
@@ -148,12 +156,18 @@ impl Server {
         self.0.stop.clone()
     }
 
-    /// The TLS session, and the protocol that was negotiated by ALPN.
-    async fn accept_tls(&self, io: Io) -> Option<(Io, Option<Untrusted>)> {
-        let (acceptor, _) = self.0.tls.as_ref()?;
+    /// The TLS session, and what this end saw of it.
+    async fn accept_tls(&self, io: Io) -> Option<(Io, Option<Arc<TlsEnd>>)> {
+        let (config, sha256) = self.0.tls.as_ref()?;
         let below = io.observer();
-        let stream = timeout(self.0.limits.head, acceptor.accept(io)).await.ok()?.ok()?;
-        let alpn = stream.get_ref().1.alpn_protocol().map(|name| Untrusted::from_bytes(name, 32));
-        Some((Io::over(stream, below), alpn))
+        let handshake = async {
+            let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.ok()?;
+            // Before the answer: whoever asks for it has lost the connection by now.
+            self.0.hellos.note(&below.first_bytes());
+            start.into_stream(config.clone()).await.ok()
+        };
+        let stream = timeout(self.0.limits.head, handshake).await.ok()??;
+        let end = tls_end(stream.get_ref().1, &below.take_first_bytes(), Some(sha256.clone()));
+        Some((Io::over(stream, below), Some(Arc::new(end))))
     }
 }

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use proxyprobe_probes::ProbeId;
+use proxyprobe_probes::below::{RawHead, TlsEnd};
 use proxyprobe_probes::exchange::{Proof, RequestHead};
 use proxyprobe_probes::io::Observer;
 use proxyprobe_probes::io::heads::{seen, version};
@@ -22,13 +23,15 @@ use tokio::time::timeout;
 /// A nonce or a run's id is hex and no longer than this: 256 bits.
 const NAME_LENGTH: usize = 64;
 
-pub(super) async fn answer(server: &Server, request: Request<Incoming>, observer: Observer, alpn: Option<Untrusted>) -> Reply {
+pub(super) async fn answer(server: &Server, request: Request<Incoming>, observer: Observer, tls: Option<Arc<TlsEnd>>) -> Reply {
+    // Each request's head is the first that is read of it, also on a connection that has carried others.
+    let first = observer.take_first_bytes();
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let mut reply = match parts.as_slice() {
-        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, alpn),
+        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, tls.as_deref()),
         ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
-            Some(run) => within(server, &run, nonce, route, request, observer).await,
+            Some(run) => within(server, &run, nonce, route, Arrived { request, observer, tls, first }).await,
             None => {
                 let mut reply = plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n");
                 // No proof, but a mark: nobody in between is blamed for a server that was started anew.
@@ -50,7 +53,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn start(server: &Server, request: &Request<Incoming>, nonce: &str, alpn: Option<Untrusted>) -> Reply {
+fn start(server: &Server, request: &Request<Incoming>, nonce: &str, tls: Option<&TlsEnd>) -> Reply {
     let Some(run) = server.0.runs.begin() else {
         return busy("This server has as many runs as it takes; try again in a minute.\n");
     };
@@ -60,7 +63,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, alpn: Option
         run: run.prover.run().to_owned(),
         key: run.key.clone(),
         request: recorded(request),
-        alpn,
+        alpn: tls.and_then(|tls| tls.alpn.clone()),
         certificate_sha256: server.0.tls.as_ref().map(|(_, sha256)| sha256.clone()),
         legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
         front_headers: server.0.front_headers.clone(),
@@ -68,14 +71,17 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, alpn: Option
     proven(&run, nonce, "run", &start)
 }
 
-async fn within(
-    server: &Server,
-    run: &Arc<Run>,
-    nonce: &str,
-    route: &str,
+/// A request, and what is below it.
+struct Arrived {
     request: Request<Incoming>,
     observer: Observer,
-) -> Reply {
+    tls: Option<Arc<TlsEnd>>,
+    /// The first bytes that were read of it.
+    first: Vec<u8>,
+}
+
+async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arrived: Arrived) -> Reply {
+    let Arrived { request, observer, tls, first } = arrived;
     if route == WITNESS_ROUTE {
         let query = request.uri().query().unwrap_or_default();
         let from = query.strip_prefix("page=").and_then(|page| page.parse().ok()).unwrap_or(0);
@@ -86,7 +92,7 @@ async fn within(
         return keep(server, run, nonce, request).await;
     }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
-    let Some(pen) = run.note(nonce, recorded(&request)) else {
+    let Some((pen, below)) = run.note(nonce, recorded(&request), probe.looks_below()) else {
         // Ours, and said to be: no middlebox is blamed for it.
         let mut reply = busy(&format!(
             "{}\nThis run has used up the connections that a server writes down.\n",
@@ -104,7 +110,11 @@ async fn within(
         nonce: nonce.to_owned(),
         prover: run.prover.clone(),
         pen,
+        raw: if probe.looks_below() { RawHead::find(&first, nonce) } else { None },
         observer,
+        tls,
+        below,
+        hellos: server.0.hellos.clone(),
         stop: server.0.stop.clone(),
         tasks: server.0.tasks.clone(),
         longest: server.0.limits.longest,

@@ -58,6 +58,8 @@ impl Schedule {
 
 /// Rows that mean something else in a short run, or cannot be played between sockets; and why.
 pub(crate) const NOT_PLAYED: &[(&str, &str)] = &[
+    ("inspect-tls:root=public", "between sockets no root of the lab is a public one"),
+    ("inspect-tls:root=public + reverse-proxy", "between sockets no root of the lab is a public one"),
     ("forget-when-idle:after=30", "its limit lies between the rungs about 30 s; with a shorter one it is the row with 5 s"),
     ("cap-lifetime:age=30,only=streams", "it is older than the streams of a short run grow; with less it is the row with 8 s"),
     ("close-after-frames:frames=45", "the busy conversation of a short run has fewer messages than that"),

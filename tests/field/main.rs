@@ -16,6 +16,8 @@ mod haproxy;
 #[cfg(unix)]
 mod harness;
 #[cfg(unix)]
+mod inspection;
+#[cfg(unix)]
 mod killed;
 #[cfg(unix)]
 mod nginx;

@@ -114,6 +114,9 @@ fn stranger(asked: &Asked) -> Option<Finding> {
     let is = |known: Option<&str>| known.map(|known| known.eq_ignore_ascii_case(arrived));
     let (by_server, by_pin) = (is(asked.served_sha256.as_ref().map(Untrusted::as_str)), is(examined.pin.as_deref()));
     let named = |finding| named(finding, examined, Some(arrived), asked.served_sha256.as_ref().map(Untrusted::as_str));
+    // A server makes a certificate of its own anew, and the pin is old; whoever intercepts signs with a root.
+    let own_making = examined.chain.first().is_some_and(|leaf| leaf.issuer == leaf.subject);
+    let by_pin = by_pin.filter(|same| *same || !own_making);
     match by_server.or(by_pin) {
         Some(false) => {
             let known_by = if by_server.is_some() { "server" } else { "pin" };
@@ -138,12 +141,21 @@ fn stranger(asked: &Asked) -> Option<Finding> {
         Some(true) if !matches!(examined.local, Trust::Invalid(_)) => None,
         own => {
             let why = match &examined.local {
+                _ if examined.pin.is_some() => "it is not the one that --pin names".to_owned(),
                 Trust::Invalid(why) | Trust::Refused(why) => why.to_string(),
                 _ => "it leads to no root that is trusted here".to_owned(),
             };
             let whose = if own.is_some() { "the server's own" } else { "nothing says whether it is the server's own" };
+            let remedy = if own.is_some() {
+                String::new()
+            } else {
+                format!(
+                    " If `proxyprobe serve --self-signed` printed its fingerprint, run again with --pin sha256:{arrived}; with a \
+                     private authority, use --ca-file."
+                )
+            };
             let text = format!(
-                "The certificate that arrived, signed by {}, cannot be used ({why}); {whose}.{}",
+                "The certificate that arrived, signed by {}, cannot be used ({why}); {whose}.{}{remedy}",
                 issuer(examined),
                 looks_like(examined)
             );

@@ -12,6 +12,8 @@
 #[cfg(unix)]
 mod firewall;
 #[cfg(unix)]
+mod fronts;
+#[cfg(unix)]
 mod haproxy;
 #[cfg(unix)]
 mod harness;

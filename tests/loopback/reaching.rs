@@ -49,18 +49,21 @@ fn what_speaks_no_http_is_shown_harmlessly() {
     assert!(text.contains("SSH-2.0-x\\x1b[31m"), "{text}");
 }
 
+/// A certificate of which nothing says whose it is.
+const UNTRUSTED: [&str; 2] = ["https:tls.certificate-invalid", "https:reach.certificate-untrusted"];
+
 #[test]
 fn a_self_signed_certificate_is_told_with_its_fingerprint() {
     let serve = Serve::start();
     let (code, codes, text) = summary(&serve.https, &[]);
-    assert_eq!((code, codes), (3, vec!["https:reach.certificate-untrusted".to_owned()]));
+    assert_eq!((code, codes), (3, UNTRUSTED.map(str::to_owned).to_vec()));
     assert!(text.contains(&format!("--pin {}", serve.pin)), "{text}");
     // Told by the server over its other leg, the same certificate is its own and nobody's interception.
     let (code, codes, text) = summary(&serve.http, &[]);
     assert_eq!((code, codes), (0, vec!["https:reach.self-signed-server".to_owned()]));
     assert!(text.contains(&serve.pin), "{text}");
     let wrong = format!("sha256:{}", "0".repeat(64));
-    assert_eq!(summary(&serve.https, &["--pin", &wrong]).1, ["https:reach.certificate-untrusted"]);
+    assert_eq!(summary(&serve.https, &["--pin", &wrong]).1, UNTRUSTED);
 }
 
 #[test]

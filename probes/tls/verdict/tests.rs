@@ -113,6 +113,8 @@ fn whose_certificate_it_is_that_nobody_vouches_for() {
         ("not the server's", look(nobodys(None), "c", Some("s")),
          "tls.intercepted-untrusted-root known_by=server served_sha256=s looks_like=FortiGate outcome=broken"),
         ("not the one of the pin", look(nobodys(Some("s")), "c", None), "tls.intercepted-untrusted-root known_by=pin"),
+        ("not the one of the pin, of the server's own making", look(examined("CN=probe.test", Trust::UnknownIssuer, Trust::UnknownIssuer, Some("s")), "c", None),
+         "tls.certificate-invalid certificate_sha256=c"),
         ("the server's, whatever the pin", look(nobodys(Some("p")), "s", Some("S")), ""),
         ("the server's own making", look(nobodys(None), "s", Some("s")), ""),
         ("nobody tells", look(nobodys(None), "c", None), "tls.certificate-invalid certificate_sha256=c outcome=inconclusive"),

@@ -194,3 +194,6 @@ impl ServerCertVerifier for Anybody {
         self.0.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What one end of a connection saw below HTTP: its TLS session, and heads as bytes before a library made them regular.
 
 use crate::untrusted::Untrusted;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The label of a channel binding (RFC 9266 section 2); its context is empty.
@@ -9,7 +10,7 @@ pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 pub const EXPORTER_BYTES: usize = 32;
 
 /// What the server kept of one connection below HTTP.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Below {
     /// The TLS session on which the request came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +37,7 @@ impl Below {
 }
 
 /// What one end saw of a TLS session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsEnd {
     /// `1.2` or `1.3`.
     pub version: String,
@@ -56,7 +57,7 @@ pub struct TlsEnd {
 }
 
 /// Who vouches for a chain of certificates.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Examined {
     /// The certificates, the leaf first.
     #[serde(default)]
@@ -73,7 +74,7 @@ pub struct Examined {
 }
 
 /// A certificate, by what names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
     /// Its SHA-256 in lower-case hex.
     pub sha256: String,
@@ -84,7 +85,7 @@ pub struct Certificate {
 }
 
 /// Whether some roots vouch for a chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trust {
     /// Nobody was asked.
@@ -101,7 +102,7 @@ pub enum Trust {
 }
 
 /// The head of a request or an answer as it stood on the wire.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RawHead {
     /// The request line or the status line.
     pub first: Untrusted,

@@ -132,6 +132,24 @@ impl Code {
         self.section("In short")
     }
 
+    /// What to set in products that can do this, as pairs of product and setting, in the order of the page.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut lines = self.page.lines().skip_while(|line| line.trim() != "## Settings");
+        lines.next();
+        let mut settings: Vec<(&'static str, String)> = Vec::new();
+        for line in lines.take_while(|line| !line.starts_with("## ")) {
+            match (line.strip_prefix("- ").and_then(|entry| entry.split_once(": ")), settings.last_mut()) {
+                (Some((product, setting)), _) => settings.push((product, setting.trim().to_owned())),
+                (None, Some((_, setting))) if !line.trim().is_empty() => {
+                    setting.push(' ');
+                    setting.push_str(line.trim());
+                }
+                (None, _) => {}
+            }
+        }
+        settings
+    }
+
     /// The text under one heading of the page, as one paragraph a line.
     pub fn section(&self, heading: &str) -> String {
         let mut lines = self.page.lines().skip_while(|line| line.strip_prefix("## ").is_none_or(|found| found.trim() != heading));
@@ -278,6 +296,16 @@ mod tests {
     #[test]
     fn times_are_said_to_the_nearest_tenth() {
         assert_eq!([320, 999, 1000, 4949, 4993, 65_050].map(seconds), ["320 ms", "999 ms", "1.0 s", "4.9 s", "5.0 s", "65.1 s"]);
+    }
+
+    #[test]
+    fn settings_are_read_by_product() {
+        let code = Code::new(
+            "a.b",
+            Outcome::Note,
+            "# a.b\n\n## Settings\n\n- One: `a: b`\n  and more. <u>\n- Two: c\n\n## Next\n\n- No: d\n",
+        );
+        assert_eq!(code.settings(), [("One", "`a: b` and more. <u>".to_owned()), ("Two", "c".to_owned())]);
     }
 
     #[test]

@@ -127,6 +127,15 @@ pub fn identify<'a>(seen: impl IntoIterator<Item = Seen<'a>>, front_headers: &[U
     found
 }
 
+/// The words in a text that are marks of products: what has to stay of it where the rest is hidden, so that a judge finds the same.
+pub fn marks_in(text: &str) -> Vec<&'static str> {
+    let mut marks: Vec<&'static str> =
+        ALL.iter().filter_map(|signature| signature.mark.word()).filter(|word| holds(text, word)).collect();
+    marks.sort_unstable();
+    marks.dedup();
+    marks
+}
+
 /// The product that these names in certificates belong to.
 pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Product> {
     identify(names.into_iter().map(Seen::Certificate), &[]).into_iter().next()

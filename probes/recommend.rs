@@ -14,10 +14,10 @@ pub use next::{Next, Who};
 pub use price::Price;
 pub use walk::Step;
 
-use crate::finding::{Finding, Outcome, Verdict};
-use crate::sse;
+use crate::finding::{Code, Finding, Outcome, Verdict};
 use crate::transport::{Leg, Transport};
 use crate::zombie;
+use crate::{headers, sse, tls};
 use rules::{NOTHING_WORKS, RULES, Rule};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -232,7 +232,10 @@ impl Situation {
     }
 
     fn middlebox_seen(&self) -> bool {
-        self.through_proxy || self.findings.iter().any(|f| f.blames() && f.code.probe() != "reach")
+        const LOOKED_INTO: &[Code] =
+            &[tls::INTERCEPTED_TRUSTED_ROOT, headers::ADDED, headers::REMOVED, headers::CHANGED, headers::HTTP_VERSION_LOWERED];
+        let seen = |f: &Finding| f.blames() && f.code.probe() != "reach" || LOOKED_INTO.contains(&f.code);
+        self.through_proxy || self.findings.iter().any(seen)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::probe::Probe;
 use crate::untrusted::Untrusted;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Headers arrive that nobody sent.
@@ -32,7 +33,7 @@ pub const PRODUCT_IDENTIFIED: Code = code!("headers.product-identified", Note);
 pub struct Headers;
 
 /// One request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// Which headers.
     pub kind: Kind,
@@ -51,7 +52,7 @@ pub struct Asked {
 }
 
 /// Which headers are sent and answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Unusual ones too, all of them legal.

@@ -30,6 +30,19 @@ pub(super) enum Mark {
     Did(Behaviour, &'static str),
 }
 
+impl Mark {
+    /// The word that is looked for in a text of somebody else's, if there is one.
+    pub(super) fn word(&self) -> Option<&'static str> {
+        match self {
+            Mark::Certificate(word) | Mark::Page(word) => Some(*word),
+            Mark::Request(_, part) | Mark::Response(_, part) | Mark::Header(_, part) => {
+                Some(*part).filter(|part| !part.is_empty())
+            }
+            Mark::Did(..) => None,
+        }
+    }
+}
+
 const BLOCK_PAGES: &str =
     "OONI and wafw00f block-page fingerprints (github.com/ooni/blocking-fingerprints, github.com/EnableSecurity/wafw00f)";
 const MITMENGINE: &str = "mitmengine header signatures (github.com/cloudflare/mitmengine)";

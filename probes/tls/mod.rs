@@ -15,6 +15,7 @@ use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::probe::Probe;
 use crate::untrusted::Untrusted;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// TLS is inspected, by somebody whom this machine trusts and browsers do not.
@@ -36,7 +37,7 @@ pub const VERSION_LOWERED: Code = code!("tls.version-lowered", Note);
 pub struct Tls;
 
 /// One handshake.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// What for.
     pub step: Step,
@@ -52,7 +53,7 @@ pub struct Asked {
 }
 
 /// What a handshake is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// A session on which the server is asked what it saw of it.

@@ -5,6 +5,7 @@ use super::phases::{Rung, phases};
 use super::{Report, Series};
 use proxyprobe_probes::finding::{Code, Finding, Outcome, Verdict, seconds};
 use proxyprobe_probes::plan::Depth;
+use proxyprobe_probes::products::{Confidence, Product};
 use proxyprobe_probes::recommend::Recommendation;
 use proxyprobe_probes::transport::{Leg, Transport};
 
@@ -74,6 +75,7 @@ impl Content {
         let path = phases(report);
         let all = &report.judgement.findings;
         let (notes, findings) = all.iter().partition(|finding| finding.outcome == Outcome::Note);
+        let products = report.hearing.products();
         Self {
             lead: lead(report, &path),
             verdict: report.judgement.verdict,
@@ -85,8 +87,8 @@ impl Content {
             leg: report.hearing.leg,
             path,
             transports: transports(report),
-            findings: items(findings),
-            notes: items(notes),
+            findings: items(findings, &products),
+            notes: items(notes, &products),
             advice: advice(report),
             walk: walk(&report.judgement.recommendation),
             numbers: numbers(report),
@@ -136,7 +138,7 @@ fn transports(report: &Report) -> Vec<(Transport, Vec<(Leg, Verdict)>)> {
 }
 
 /// Each code once, in the order of the findings; what decides comes first within it and among them.
-fn items(mut findings: Vec<&Finding>) -> Vec<Item> {
+fn items(mut findings: Vec<&Finding>, products: &[Product]) -> Vec<Item> {
     findings.sort_by_key(|finding| (finding.caused_by.is_some(), !finding.decisive));
     let mut items: Vec<Item> = Vec::new();
     for finding in findings {
@@ -159,9 +161,19 @@ fn items(mut findings: Vec<&Finding>) -> Vec<Item> {
         if finding.caused_by.is_none() && finding.outcome != Outcome::Note && item.developers.is_empty() {
             item.developers = finding.code.section("For developers");
             item.network_team = finding.code.section("For the network team");
+            item.settings = settings(finding.code, products);
         }
     }
     items
+}
+
+/// What to set in those products that left marks which no other product is known for.
+fn settings(code: Code, products: &[Product]) -> Vec<String> {
+    let seen = |name: &str| products.iter().find(|product| product.name == name && product.confidence > Confidence::Low);
+    let known = code.settings().into_iter().filter_map(|(name, setting)| seen(name).map(|product| (product, setting)));
+    known
+        .map(|(product, setting)| format!("{} (this path looks like it: {}): {setting}", product.name, product.evidence))
+        .collect()
 }
 
 fn summary(finding: &Finding) -> String {

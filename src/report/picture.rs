@@ -20,7 +20,7 @@ use proxyprobe_probes::sse::{self, Kind};
 use proxyprobe_probes::transport::{Leg, Transport};
 use proxyprobe_probes::upgrade::{self, Token};
 use proxyprobe_probes::zombie::{self, Part};
-use proxyprobe_probes::{Evidence, lifetime, long_poll};
+use proxyprobe_probes::{Evidence, headers, lifetime, long_poll, tls};
 
 /// The most lanes that are kept: more than the deciding leg of the longest run has, and as many as a person will scroll past.
 pub const MAX_LANES: usize = 96;
@@ -84,6 +84,8 @@ fn connections_of(evidence: &Evidence) -> Vec<(String, &Record)> {
         Evidence::Lifetime(all) => told(all, living),
         Evidence::Sse(all) => told(all, streaming),
         Evidence::LongPoll(all) => told(all, polling),
+        Evidence::Tls(all) => told(all, shaking_hands),
+        Evidence::Headers(all) => told(all, heading),
     }
 }
 
@@ -139,6 +141,23 @@ fn streaming(asked: &sse::Asked) -> String {
 fn polling(asked: &long_poll::Asked) -> String {
     let held = format!("held for {}", seconds(asked.hold_ms));
     asked.abort_ms.map_or(held, |ms| format!("given up after {}", seconds(ms)))
+}
+
+fn shaking_hands(asked: &tls::Asked) -> String {
+    let words = match asked.step {
+        tls::Step::Session => "compare the session",
+        tls::Step::Look => "look at the certificate",
+        tls::Step::Seen => "ask for the ClientHello",
+    };
+    words.to_owned()
+}
+
+fn heading(asked: &headers::Asked) -> String {
+    let words = match asked.kind {
+        headers::Kind::Unusual => "unusual headers",
+        headers::Kind::Usual => "usual headers",
+    };
+    words.to_owned()
 }
 
 /// A transport in a column.

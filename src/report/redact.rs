@@ -87,9 +87,10 @@ impl Type {
         match field {
             "host" | "peer" | "proxy" | "local" | "remote" => Type::Host,
             "url" => Type::Url,
-            "headers" => Type::Headers,
+            "headers" | "fields" => Type::Headers,
             "command" => Type::Command,
-            "raw" | "body" | "foreign" | "excerpt" | "issuer" | "subject" | "issuers" | "names" => Type::Foreign,
+            // A ClientHello names the host, in hex.
+            "raw" | "body" | "foreign" | "excerpt" | "issuer" | "subject" | "hellos" => Type::Foreign,
             _ => Type::Words,
         }
     }

@@ -1,7 +1,7 @@
 //! Finding names and addresses in text, and the tokens that stand for them.
 
 use super::{Hidden, Redaction};
-use proxyprobe_probes::reach::products::mark_in;
+use proxyprobe_probes::products::marks_in;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -67,13 +67,14 @@ impl Tokens {
         self.addresses.entry(address.to_string()).or_insert_with(|| format!("addr-{number}")).clone()
     }
 
-    /// A token for text that somebody else wrote. The mark of a product that is in it stays, because a judge goes by it.
+    /// A token for text that somebody else wrote. The marks of products that are in it stay, because a judge goes by it.
     pub(super) fn foreign(&mut self, text: &str) -> String {
         if !self.shares() || text.is_empty() || text.starts_with("(text-") || text == "(not recorded)" {
             return text.to_owned();
         }
         let number = self.texts.len() + 1;
-        let product = mark_in(text).map(|mark| format!(", with {mark}")).unwrap_or_default();
+        let marks = marks_in(text);
+        let product = if marks.is_empty() { String::new() } else { format!(", with {}", marks.join(", ")) };
         self.texts.entry(text.to_owned()).or_insert_with(|| format!("(text-{number}{product})")).clone()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::lab::Spec;
 use crate::report::Report;
-use proxyprobe_probes::finding::Finding;
+use proxyprobe_probes::finding::{Finding, Outcome};
 use proxyprobe_probes::transport::Leg;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct Replay {
 enum Part {
     /// Middleboxes.
     Plays(Vec<String>),
-    /// Nothing: it is a consequence of another finding.
+    /// Nothing: it is a consequence of another finding, or says who stands there and does no harm.
     Follows,
     /// Nothing can.
     Cannot(&'static str),
@@ -205,6 +205,10 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "long_poll.refused" => Part::Cannot("the lab cannot tell a poll from another request"),
         "idle.ladder-limited" => Part::Cannot("the report does not say how many connections are allowed at once"),
         "idle.unsteady" => Part::Cannot("what is unsteady has no rule that could be played"),
+        "tls.handshake-refused" if word("how") == "closed" => plays("end-client-hello:by=fin"),
+        "tls.handshake-refused" => plays("end-client-hello"),
+        id if finding.outcome == Outcome::Note && (id.starts_with("tls.") || id.starts_with("headers.")) => Part::Follows,
+        id if id.starts_with("tls.") => Part::Cannot("names, routes, logins and certificates are not played"),
         id if id.starts_with("reach.") => Part::Cannot("names, routes, logins and certificates are not played"),
         id if id.ends_with(".inconclusive") => Part::Cannot("it is not known what happened"),
         _ => Part::Cannot("the lab has no middlebox for it"),

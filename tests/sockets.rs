@@ -62,12 +62,20 @@ fn play(trial: &Trial, busy: bool) -> Played {
         Err(why) => return Played::Differs(format!("{boxes}: {why}: {}", String::from_utf8_lossy(&output.stderr))),
     };
     let tried = Tried::of(trial.clone(), report);
-    if tried.is_right() {
+    if tried.is_right() || is_right_but_for_the_front(&tried) {
         return Played::Agrees;
     }
     let said = describe(&boxes, &tried);
     let busy = busy || tried.report.hearing.circumstances.timers_late();
     if busy && !is_wrong(&tried) { Played::Open(said) } else { Played::Differs(said) }
+}
+
+/// The embedded server declares no front, so that what a front adds is a finding here.
+fn is_right_but_for_the_front(tried: &Tried) -> bool {
+    let mut expected = tried.trial.expected();
+    expected.push("headers.added");
+    expected.sort_unstable();
+    tried.trial.case.boxes.ends_with("reverse-proxy") && tried.found == expected
 }
 
 fn describe(boxes: &str, tried: &Tried) -> String {

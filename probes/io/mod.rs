@@ -219,13 +219,15 @@ impl AsyncRead for Io {
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = ready!(self.stream()?.poll_write(cx, bytes));
-        match &result {
-            Ok(size) => {
-                let mut state = self.shared.lock();
-                let room = state.keep_written.saturating_sub(state.written.len()).min(*size);
-                state.written.extend(bytes.iter().take(room));
-            }
-            Err(error) => self.end_by(error),
+        {
+            let mut state = self.shared.lock();
+            // Of what could not be written it is not known either how much of it has left.
+            let size = result.as_ref().map_or(bytes.len(), |size| *size);
+            let room = state.keep_written.saturating_sub(state.written.len()).min(size);
+            state.written.extend(bytes.iter().take(room));
+        }
+        if let Err(error) = &result {
+            self.end_by(error);
         }
         Poll::Ready(result)
     }

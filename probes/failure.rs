@@ -22,13 +22,19 @@ pub struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
+    /// Asking a proxy auto-configuration script which proxy to take.
+    Pac,
     /// Looking a name up.
     Resolve,
     /// Opening a TCP connection to the server.
     Connect,
     /// Opening a TCP connection to the proxy.
     ConnectProxy,
-    /// Asking the proxy for a tunnel (CONNECT).
+    /// The TLS handshake with the proxy.
+    TlsProxy,
+    /// Signing in at the proxy.
+    SignIn,
+    /// Asking the proxy for a tunnel (CONNECT, or a SOCKS request).
     Tunnel,
     /// The TLS handshake with the server.
     Tls,
@@ -58,6 +64,17 @@ pub enum Kind {
     Status(u16),
     /// 407 (RFC 9110 section 15.5.8), with the schemes on offer.
     CredentialsRequired(Vec<Untrusted>),
+    /// The proxy did not accept the credentials: the schemes on offer, and the one that was tried.
+    CredentialsRefused {
+        /// What the proxy offers.
+        schemes: Vec<Untrusted>,
+        /// The scheme that was tried.
+        tried: String,
+    },
+    /// What came back is no SOCKS.
+    NotSocks,
+    /// A SOCKS proxy does not open this connection, by rule or without a reason.
+    Forbidden,
     /// The chain leads to no root that is trusted here; the SHA-256 of the leaf certificate in hex.
     CertificateUntrusted(String),
     /// The certificate is for another name, expired, or otherwise unusable; the SHA-256 of the leaf in hex.
@@ -95,9 +112,12 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = &self.peer;
         match self.operation {
+            Operation::Pac => write!(f, "asking the proxy script {peer}")?,
             Operation::Resolve => write!(f, "looking up {peer}")?,
             Operation::Connect => write!(f, "connecting to {peer}")?,
             Operation::ConnectProxy => write!(f, "connecting to the proxy {peer}")?,
+            Operation::TlsProxy => write!(f, "the TLS handshake with the proxy {peer}")?,
+            Operation::SignIn => write!(f, "signing in at the proxy {peer}")?,
             Operation::Tunnel => write!(f, "asking for a tunnel to {peer}")?,
             Operation::Tls => write!(f, "the TLS handshake with {peer}")?,
             Operation::Request => write!(f, "waiting for the answer of {peer}")?,
@@ -116,6 +136,12 @@ impl fmt::Display for Failure {
                 let schemes: Vec<&str> = schemes.iter().map(Untrusted::as_str).collect();
                 write!(f, "the proxy asks for credentials ({})", schemes.join(", "))?;
             }
+            Kind::CredentialsRefused { schemes, tried } => {
+                let schemes: Vec<&str> = schemes.iter().map(Untrusted::as_str).collect();
+                write!(f, "the proxy did not accept the credentials (tried: {tried}; it offers: {})", schemes.join(", "))?;
+            }
+            Kind::NotSocks => f.write_str("what came back is no SOCKS")?,
+            Kind::Forbidden => f.write_str("the proxy does not open this connection")?,
             Kind::CertificateUntrusted(sha256) => write!(f, "its certificate (sha256:{sha256}) is not trusted here")?,
             Kind::CertificateInvalid(sha256) => write!(f, "its certificate (sha256:{sha256}) is not valid for this")?,
             Kind::TlsRefused => f.write_str("TLS was refused")?,

@@ -1,7 +1,6 @@
 //! A run of the client: reach, plan, observe, ask the witness, judge.
 
-use crate::net::Route;
-use crate::net::proxy::Source;
+use crate::net::{Route, Source};
 use crate::plan::Schedule;
 use crate::report::{Report, RouteFacts, TargetFacts};
 use crate::witness;
@@ -128,7 +127,7 @@ impl Run {
             leg,
             host: Untrusted::new(&run.route.target().host),
             peer: Untrusted::new(&run.route.peer(leg)),
-            proxy: run.route.proxies().of(leg).map(|proxy| Untrusted::new(&proxy.address())),
+            proxy: run.route.proxy(leg).map(|proxy| Untrusted::new(&proxy.address())),
             served_certificate: served.map(|sha256| Untrusted::new(sha256)),
             body: None,
             proven_elsewhere,
@@ -143,6 +142,7 @@ impl Run {
                 continue;
             }
             let sheet = sheets.entry(leg).or_insert_with(|| Sheet::new(self.clock, &entropy));
+            self.route.prepare(leg).await;
             let asked = about(self, leg, false, None);
             started = reach::start(&*self.route, &asked, sheet, START).await;
             self.evidence.entry(ProbeId::Reach).or_default().insert(leg, Evidence::Reach(sheet.exchanges()));
@@ -191,6 +191,7 @@ impl Run {
                 continue;
             }
             let mut scene = scene(leg);
+            self.route.prepare(leg).await;
             let asked = about(self, leg, true, start.certificate_sha256.as_ref());
             let sheet = sheets.entry(leg).or_insert_with(|| Sheet::new(self.clock, &entropy));
             let mut reached = leg == first_leg;
@@ -289,7 +290,7 @@ impl Run {
     fn report(mut self, started_at: String, duration_ms: u64) -> Report {
         hide_own_headers(&mut self.testimony, &self.route.own_headers());
         let target = self.route.target();
-        let proxy = self.route.proxies().of(self.options.leg);
+        let proxy = self.route.proxy(self.options.leg);
         let mut hearing = Hearing {
             leg: self.options.leg,
             plan: self.options.plan,
@@ -300,10 +301,16 @@ impl Run {
         };
         hearing.attach(&self.testimony);
         let source = if self.options.embedded { Source::None } else { self.route.proxies().source };
+        let (taken, signed_in) = self.route.taken(self.options.leg);
         let route = RouteFacts {
-            kind: if proxy.is_some() { "http-proxy" } else { "direct" }.to_owned(),
-            source: source.as_str().to_owned(),
+            kind: proxy.as_ref().map_or("direct", |proxy| proxy.protocol.kind()).to_owned(),
+            source: if taken.script.is_some() { "pac" } else { source.as_str() }.to_owned(),
             proxy: proxy.map(|proxy| Untrusted::new(&proxy.address())),
+            script_source: taken.script.is_some().then(|| source.as_str().to_owned()),
+            script: taken.script,
+            script_said: taken.said,
+            passed_over: taken.passed_over,
+            signed_in: signed_in.map(str::to_owned),
         };
         let facts = TargetFacts {
             url: Untrusted::new(&self.options.url),

@@ -8,11 +8,11 @@ mod shown;
 
 pub use lab::{Lab, LabEnds, LabReplay, LabRole, LabRun};
 pub use questions::{AnswerFlags, ClientChoice, NetworkChoice, SendsChoice};
-pub use route::{RouteFlags, read_resolve};
+pub use route::{ProxyAuthChoice, RouteFlags, read_resolve};
 pub use serve::Serve;
 pub use shown::shown;
 
-use crate::net::proxy::Variables;
+use crate::net::Variables;
 use crate::net::secret::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ pub struct Check {
     pub idle: Option<u64>,
 
     /// Put a middlebox of the lab between this client and the embedded server, as NAME[:PARAMETER=VALUE,..]; repeatable, in a row
-    #[arg(long, value_name = "MIDDLEBOX", conflicts_with_all = ["url", "proxy"])]
+    #[arg(long, value_name = "MIDDLEBOX", conflicts_with_all = ["url", "proxy", "pac"])]
     pub lab: Vec<String>,
 
     /// The legs to test; the URL's own leg decides

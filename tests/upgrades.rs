@@ -9,9 +9,8 @@
     reason = "a test fails by panicking, measures time and says it"
 )]
 
-use proxyprobe::net::proxy::{Proxies, Source};
 use proxyprobe::net::tls::{TrustOptions, client_config};
-use proxyprobe::net::{Family, Pinned, Route, RouteOptions, System, Target};
+use proxyprobe::net::{Family, Pinned, Proxies, Route, RouteOptions, Source, System, Target};
 use proxyprobe::serve::limits::Limits;
 use proxyprobe::serve::{self, Server, certificate, listen};
 use proxyprobe_probes::ProbeId;
@@ -89,6 +88,8 @@ async fn run() -> (usize, Vec<String>) {
         RouteOptions {
             proxies: Proxies::none(Source::None),
             pinned: Pinned::new(network, Family::Any, Default::default()),
+            proxy_tls: client_config(TrustOptions::default()).unwrap(),
+            sign_in: None,
             tls: client_config(TrustOptions { pin: Some(pin), roots: Vec::new(), system: false }).unwrap(),
             headers: Default::default(),
             user_agent: "upgrades".parse().unwrap(),

@@ -70,12 +70,13 @@ pub async fn send(
         peer: peer.clone(),
         detail: Untrusted::new(detail),
     };
+    let own = way.headers_for(method.as_str(), path);
     let mut request = Request::builder().method(method).uri(format!("{}{path}", way.prefix));
     if let Some(all) = request.headers_mut() {
         if let Ok(host) = way.host.parse() {
             all.insert(header::HOST, host);
         }
-        all.extend(way.headers);
+        all.extend(own);
         all.extend(headers);
     }
     let request = request.body(Full::new(body)).map_err(|error| fail(Kind::Other, &error.to_string()))?;

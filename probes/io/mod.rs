@@ -19,7 +19,8 @@ use crate::failure::{Failure, Kind, Operation};
 use crate::timeline::End;
 use crate::transport::Leg;
 use crate::untrusted::Untrusted;
-use ::http::HeaderMap;
+use ::http::header::PROXY_AUTHORIZATION;
+use ::http::{HeaderMap, HeaderValue};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -313,4 +314,21 @@ pub struct Way {
     pub headers: HeaderMap,
     /// The TLS session with the server, where there is one.
     pub tls: Option<Secured>,
+    /// Where the proxy wants each request signed (Digest, RFC 7616): its `Proxy-Authorization`, by method and request target.
+    pub sign: Option<Sign>,
+}
+
+/// Gives the `Proxy-Authorization` for a method and a request target.
+pub type Sign = Arc<dyn Fn(&str, &str) -> Option<HeaderValue> + Send + Sync>;
+
+impl Way {
+    /// The headers of a request for `path` by `method`, but for `Host`.
+    pub fn headers_for(&self, method: &str, path: &str) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let signed = self.sign.as_ref().and_then(|sign| sign(method, &format!("{}{path}", self.prefix)));
+        if let Some(value) = signed {
+            headers.insert(PROXY_AUTHORIZATION, value);
+        }
+        headers
+    }
 }

@@ -117,8 +117,8 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
 fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
     let mut head = format!("GET {}{path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n", way.prefix, way.host);
     head.push_str("Pragma: no-cache\r\nCache-Control: no-cache\r\n");
-    for (name, value) in &way.headers {
-        if let Ok(value) = value.to_str() {
+    for (name, value) in &way.headers_for("GET", path) {
+        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
             let name = title_case(name.as_str());
             head.push_str(&format!("{name}: {value}\r\n"));
         }

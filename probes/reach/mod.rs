@@ -30,6 +30,8 @@ pub const CONNECTION_RESET: Code = code!("reach.connection-reset", Inconclusive)
 pub const PROXY_UNREACHABLE: Code = code!("reach.proxy-unreachable", Inconclusive);
 /// The proxy asks for credentials that were not given or not accepted.
 pub const PROXY_AUTH_REQUIRED: Code = code!("reach.proxy-auth-required", Inconclusive);
+/// The script that names the proxy gives no answer.
+pub const PAC_FAILED: Code = code!("reach.pac-failed", Inconclusive);
 /// What answers is not a proxyprobe server, and nothing says that something took its place.
 pub const NOT_OUR_SERVER: Code = code!("reach.not-our-server", Inconclusive);
 /// The server, or a gateway in front of it, says that it cannot answer now.
@@ -93,6 +95,7 @@ impl Probe for Reach {
         CONNECTION_RESET,
         PROXY_UNREACHABLE,
         PROXY_AUTH_REQUIRED,
+        PAC_FAILED,
         NOT_OUR_SERVER,
         SERVER_UNAVAILABLE,
         CERTIFICATE_UNTRUSTED,

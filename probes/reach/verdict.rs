@@ -7,8 +7,10 @@ use crate::timeline::Event;
 use crate::transport::Via;
 
 /// How to give credentials.
-const CREDENTIALS: &str =
-    "Give the user with --proxy-user, and the password in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
+const CREDENTIALS: &str = "Give the user with --proxy-user, and the password at the prompt, in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
+
+/// What to do after a refusal: trying again locks accounts.
+const REFUSED: &str = "Nothing else was tried with these credentials, so as not to lock the account. Check the user (for NTLM as DOMAIN\\USER) and the password.";
 
 /// Judges one leg: the last attempt speaks for it, and the tunnel for WebSockets alone.
 pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
@@ -119,8 +121,39 @@ fn plain_name(host: &str) -> String {
 
 fn failed(failure: &Failure, asked: &Asked) -> Finding {
     let (code, hint) = match (&failure.operation, &failure.kind) {
-        (_, Kind::CredentialsRequired(_)) => (PROXY_AUTH_REQUIRED, CREDENTIALS),
+        (_, Kind::CredentialsRequired(schemes) | Kind::CredentialsRefused { schemes, .. }) => {
+            let schemes: Vec<&str> = schemes.iter().map(Untrusted::as_str).collect();
+            let refused = matches!(failure.kind, Kind::CredentialsRefused { .. });
+            let hint = if refused { REFUSED } else { CREDENTIALS };
+            let finding = Finding::new(PROXY_AUTH_REQUIRED, format!("{}. {hint}", capitalised(&failure.to_string())));
+            return match &failure.kind {
+                Kind::CredentialsRefused { tried, .. } => finding.with("schemes", schemes).with("tried", tried.as_str()),
+                _ => finding.with("schemes", schemes),
+            };
+        }
+        (Operation::Pac, _) => {
+            (PAC_FAILED, "Give a script that works with --pac, or the proxy itself with --proxy; --no-proxy goes without.")
+        }
+        (Operation::SignIn, _) => {
+            (PROXY_UNREACHABLE, "The proxy did not let the signing in come to an end: try another scheme with --proxy-auth.")
+        }
+        (Operation::TlsProxy, Kind::CertificateUntrusted(_) | Kind::CertificateInvalid(_)) => (
+            PROXY_UNREACHABLE,
+            "The proxy's certificate is not accepted here: use the name that it is for, or trust its root with --ca-file.",
+        ),
+        (Operation::TlsProxy, _) => {
+            (PROXY_UNREACHABLE, "Does the proxy speak TLS on this port? Most are given as http://HOST:PORT.")
+        }
         (Operation::ConnectProxy, _) => (PROXY_UNREACHABLE, "Is the proxy's address right? --no-proxy goes without it."),
+        (Operation::Tunnel, Kind::NotSocks) => {
+            (PROXY_UNREACHABLE, "What answers there does not speak SOCKS: is the proxy's address right, and is it a SOCKS proxy?")
+        }
+        (Operation::Tunnel, Kind::Forbidden) => {
+            (PROXY_REFUSED_TUNNEL, "The proxy must allow connections to this host and port; 443 is what most allow.")
+        }
+        (Operation::Tunnel, Kind::Refused | Kind::Unreachable) => {
+            (SERVER_UNAVAILABLE, "The proxy could not reach the server: is it running, and is its port right?")
+        }
         (Operation::Resolve, _) => {
             (DNS_FAILED, "Is the name right? Where only the proxy resolves names, give the proxy with --proxy.")
         }

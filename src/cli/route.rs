@@ -1,24 +1,32 @@
 //! The flags about the way to the server.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// How to get to the server: the part of `check` that says which way and whom to trust.
 #[derive(Args)]
 pub struct RouteFlags {
-    /// The HTTP proxy to use, as http://[USER:PASSWORD@]HOST:PORT; default: the usual environment variables
-    #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
+    /// The proxy to use, as [http|https|socks4a|socks5]://[USER:PASSWORD@]HOST:PORT; default: the usual environment variables, then
+    /// what the system is set to
+    #[arg(long, value_name = "URL", group = "way")]
     pub proxy: Option<String>,
-    /// Use no proxy, whatever the environment says
-    #[arg(long)]
+    /// Use no proxy, whatever the environment and the system say
+    #[arg(long, group = "way")]
     pub no_proxy: bool,
-    /// The user for the proxy; the password comes from --proxy-password-file or PROXYPROBE_PROXY_PASSWORD
+    /// Ask this proxy auto-configuration script
+    #[arg(long, value_name = "URL|FILE", group = "way")]
+    pub pac: Option<String>,
+    /// The user for the proxy, for NTLM also as DOMAIN\USER; the password comes from --proxy-password-file, from
+    /// PROXYPROBE_PROXY_PASSWORD, or is asked for on the terminal
     #[arg(long, value_name = "USER")]
     pub proxy_user: Option<String>,
     /// A file whose first line is the password for the proxy
     #[arg(long, value_name = "FILE", requires = "proxy_user")]
     pub proxy_password_file: Option<PathBuf>,
+    /// How to sign in at the proxy; auto takes the best that it offers, and Basic in cleartext only where it offers nothing else
+    #[arg(long, value_enum, default_value_t = ProxyAuthChoice::Auto)]
+    pub proxy_auth: ProxyAuthChoice,
 
     /// Trust exactly the certificate with this SHA-256 (serve --self-signed prints it)
     #[arg(long, value_name = "sha256:HEX")]
@@ -44,6 +52,21 @@ pub struct RouteFlags {
     /// The User-Agent header
     #[arg(long, value_name = "TEXT")]
     pub user_agent: Option<String>,
+}
+
+/// `--proxy-auth`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyAuthChoice {
+    /// The best that is offered.
+    Auto,
+    /// The password itself.
+    Basic,
+    /// A hash of the password.
+    Digest,
+    /// NTLM with the password.
+    Ntlm,
+    /// A Kerberos ticket, or NTLM with the password.
+    Negotiate,
 }
 
 /// Reads `HOST:PORT:ADDR`.

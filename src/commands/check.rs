@@ -61,7 +61,7 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
     let (stop, at_once) = (CancellationToken::new(), CancellationToken::new());
     let within = flags.timeout.map(Duration::from_secs);
     let watch = tokio::spawn(interruptions(stop.clone(), at_once.clone(), within, terminal.say));
-    let way = || route(&flags.route, &environment, target.clone(), embedded.as_ref());
+    let way = || route(&flags.route, &environment, target.clone(), embedded.as_ref(), terminal.say);
     let ran = tokio::select! {
         ran = repeatedly(&flags, options, way, &console, &stop) => Some(ran?),
         () = at_once.cancelled() => None,

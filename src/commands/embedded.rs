@@ -1,9 +1,9 @@
 //! A server in this very process, on loopback, with middleboxes of the lab before it when they are asked for.
 
 use crate::lab::{Kit, Root, Row, Spec};
-use crate::net::Target;
-use crate::net::proxy::{Proxies, Proxy, Source};
+use crate::net::proxy::Proxy;
 use crate::net::tls::{TrustOptions, client_config, provider};
+use crate::net::{Proxies, Source, Target};
 use crate::serve::limits::Limits;
 use crate::serve::{self, Server, certificate, listen};
 use crate::stand::{Stand, onward_to_legs, stand};

@@ -5,6 +5,7 @@ mod check;
 mod embedded;
 mod judge;
 mod lab;
+mod process_list;
 mod questions;
 mod route;
 mod selftest;

@@ -1,12 +1,15 @@
 //! From flags to the way to the server.
 
 use super::embedded::Embedded;
+use super::process_list;
 use super::values::{read_file, read_header, read_pin};
-use crate::cli::{Environment, RouteFlags, read_resolve};
-use crate::net::proxy::{Proxies, Proxy, Source};
+use crate::cli::{Environment, ProxyAuthChoice, RouteFlags, read_resolve};
+use crate::console::Say;
+use crate::net::pac::Script;
+use crate::net::proxy::{Credentials, Proxy};
 use crate::net::secret::Secret;
 use crate::net::tls::{TrustOptions, client_config, read_certificates};
-use crate::net::{Family, Pinned, Route, RouteOptions, System, Target};
+use crate::net::{Family, Pinned, Proxies, Route, RouteOptions, Scheme, SignIn, Source, System, Target, system_settings};
 use http::{HeaderMap, HeaderValue};
 use proxyprobe_probes::transport::Leg;
 use std::sync::Arc;
@@ -21,6 +24,7 @@ pub(super) fn route(
     environment: &Environment,
     target: Target,
     embedded: Option<&Embedded>,
+    say: Say,
 ) -> Result<Route, String> {
     let network = Arc::new(System);
     let family = match (flags.ipv4, flags.ipv6) {
@@ -49,13 +53,16 @@ pub(super) fn route(
     let options = RouteOptions {
         proxies: match embedded {
             Some(embedded) => embedded.proxies.clone(),
-            None => proxies(flags, environment, &target)?,
+            None => proxies(flags, environment, &target, say)?,
         },
         pinned: Pinned::new(network.clone(), family, overrides),
+        proxy_tls: client_config(TrustOptions { pin: None, roots: roots.clone(), system: true })?,
         tls: client_config(match embedded {
             Some(embedded) => embedded.trust.clone(),
             None => TrustOptions { pin, roots, system: true },
         })?,
+        // The lab's own proxy is asked for nothing before it is needed.
+        sign_in: embedded.is_none().then(|| sign_in(flags.proxy_auth, say)),
         headers,
         user_agent: value(&user_agent, "--user-agent")?,
         origin: flags.origin.as_deref().map(|origin| value(origin, "--origin")).transpose()?,
@@ -64,25 +71,67 @@ pub(super) fn route(
     Ok(Route::new(target, network, options))
 }
 
-fn proxies(flags: &RouteFlags, environment: &Environment, target: &Target) -> Result<Proxies, String> {
-    let proxies = match &flags.proxy {
-        _ if flags.no_proxy => Proxies::none(Source::Flag),
-        Some(url) => Proxies::flag(Proxy::read(url).map_err(|why| format!("--proxy cannot be used: {why}"))?),
-        None => {
-            let port = |leg: Leg| target.port(leg).unwrap_or(leg.default_port());
-            Proxies::environment(&environment.proxies, &target.host, port)
-                .map_err(|(name, why)| format!("{name} cannot be used as a proxy: {why}. --no-proxy goes without it."))?
+fn sign_in(choice: ProxyAuthChoice, warn: Say) -> SignIn {
+    let only = match choice {
+        ProxyAuthChoice::Auto => None,
+        ProxyAuthChoice::Basic => Some(Scheme::Basic),
+        ProxyAuthChoice::Digest => Some(Scheme::Digest),
+        ProxyAuthChoice::Ntlm => Some(Scheme::Ntlm),
+        ProxyAuthChoice::Negotiate => Some(Scheme::Negotiate),
+    };
+    SignIn { only, tickets: true, warn }
+}
+
+fn proxies(flags: &RouteFlags, environment: &Environment, target: &Target, say: Say) -> Result<Proxies, String> {
+    let port = |leg: Leg| target.port(leg).unwrap_or(leg.default_port());
+    let proxies = match (&flags.proxy, &flags.pac) {
+        _ if flags.no_proxy => return Ok(Proxies::none(Source::Flag)),
+        (Some(url), _) => {
+            let proxy = Proxy::read(url).map_err(|why| format!("--proxy cannot be used: {why}"))?;
+            if proxy.credentials.is_some() && !process_list::hide(url) {
+                say(
+                    "proxyprobe: the password in --proxy can be seen in this machine's list of processes: give it by --proxy-user",
+                );
+            }
+            Proxies::flag(proxy)
+        }
+        (None, Some(place)) => {
+            let script = Script::at(place).map_err(|why| format!("--pac cannot be used: {why}"))?;
+            if place.contains('@') {
+                process_list::hide(place);
+            }
+            Proxies::script(Source::Flag, script)
+        }
+        (None, None) => {
+            let set = Proxies::environment(&environment.proxies, &target.host, port)
+                .map_err(|(name, why)| format!("{name} cannot be used as a proxy: {why}. --no-proxy goes without it."))?;
+            set.unwrap_or_else(|| system_settings(&target.host, port))
         }
     };
+    if let Some(why) = &proxies.unread {
+        say(&format!("proxyprobe: the system's proxy settings do not count: {why}"));
+    }
     let Some(user) = &flags.proxy_user else { return Ok(proxies) };
-    let password = match &flags.proxy_password_file {
-        Some(file) => {
+    let password = match (&flags.proxy_password_file, &environment.proxy_password) {
+        (Some(file), _) => {
             let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
             Secret::new(text.lines().next().unwrap_or_default())
         }
-        None => environment.proxy_password.clone().ok_or(
-            "--proxy-user needs a password: put it into a file (--proxy-password-file FILE) or into PROXYPROBE_PROXY_PASSWORD",
-        )?,
+        (None, Some(password)) => password.clone(),
+        (None, None) => ask_password(user)?,
     };
-    Ok(proxies.with_credentials(user, &password))
+    Ok(proxies.with_credentials(Credentials { user: user.clone(), password }))
+}
+
+/// Asks for the password, where somebody can be asked.
+fn ask_password(user: &str) -> Result<Secret, String> {
+    use std::io::IsTerminal;
+    if !std::io::stdin().is_terminal() {
+        return Err("--proxy-user needs a password: put it into a file (--proxy-password-file FILE) or into \
+                    PROXYPROBE_PROXY_PASSWORD; without a terminal nobody can be asked for it"
+            .to_owned());
+    }
+    // It writes to the terminal itself, and shows nothing of what is typed.
+    let typed = rpassword::prompt_password(format!("Password of {user} for the proxy: "));
+    typed.map(Secret::new).map_err(|error| format!("the password cannot be read from the terminal: {error}"))
 }

@@ -1,65 +1,213 @@
-//! CONNECT: a tunnel through an HTTP proxy (RFC 9110 section 9.3.6).
+//! A conversation with an HTTP proxy before anything is sent through it: CONNECT (RFC 9110 section 9.3.6), or a look in absolute-form.
 
 use super::proxy::Proxy;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use super::secret::Secret;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
-use http_body_util::Empty;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1::{Builder, Parts, SendRequest};
 use hyper_util::rt::TokioIo;
 use proxyprobe_probes::failure::{Failure, Kind, Operation};
-use proxyprobe_probes::io::Io;
+use proxyprobe_probes::io::{Io, Observer};
 use proxyprobe_probes::timeline::End;
 use proxyprobe_probes::untrusted::Untrusted;
+use std::future::poll_fn;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-/// Asks the proxy at the other end of `io` for a tunnel to `target` (`host:port`).
-pub(super) async fn tunnel(io: Io, proxy: &Proxy, target: &str, user_agent: &HeaderValue) -> Result<Io, Failure> {
-    let observer = io.observer();
-    let peer = Untrusted::new(&format!("{target} through the proxy {}", proxy.address()));
-    let fail = |kind, detail: Untrusted| Failure { operation: Operation::Tunnel, kind, peer: peer.clone(), detail };
-    let words = |text: &dyn std::fmt::Display| Untrusted::new(&text.to_string());
-    let mut request = Request::builder().method(Method::CONNECT).uri(target).header(header::HOST, target);
-    request = request.header(header::USER_AGENT, user_agent);
-    if let Some(value) = authorization(proxy) {
-        request = request.header(header::PROXY_AUTHORIZATION, value);
-    }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|error| fail(Kind::Other, words(&error)))?;
-    let explain = |error: &hyper::Error| match observer.ended() {
-        _ if error.is_parse() => fail(Kind::NotHttp, Untrusted::from_bytes(&observer.first_bytes(), 120)),
-        Some((_, End::Reset)) => fail(Kind::Reset, Untrusted::default()),
-        Some((_, End::Fin)) => fail(Kind::Closed, Untrusted::default()),
-        _ => fail(Kind::Other, words(error)),
-    };
-    let (mut sender, connection) =
-        hyper::client::conn::http1::Builder::new().handshake(TokioIo::new(io)).await.map_err(|error| explain(&error))?;
-    let driver = tokio::spawn(connection.with_upgrades());
-    let mut response = sender.send_request(request).await.map_err(|error| explain(&error))?;
-    let status = response.status();
-    if status.as_u16() == 407 {
-        driver.abort();
-        let schemes = response.headers().get_all(header::PROXY_AUTHENTICATE).iter();
-        let schemes = schemes.map(|value| Untrusted::from_bytes(value.as_bytes(), 80)).collect();
-        return Err(fail(Kind::CredentialsRequired(schemes), Untrusted::default()));
-    }
-    if !status.is_success() {
-        driver.abort();
-        return Err(fail(Kind::Status(status.as_u16()), Untrusted::new(status.canonical_reason().unwrap_or_default())));
-    }
-    let upgraded = hyper::upgrade::on(&mut response).await.map_err(|error| explain(&error))?;
-    let parts = upgraded.downcast::<TokioIo<Io>>().map_err(|_| fail(Kind::Other, Untrusted::default()))?;
-    if !parts.read_buf.is_empty() {
-        // Nothing behind the proxy speaks before it is spoken to: these are the proxy's own words.
-        return Err(fail(Kind::SpokeFirst, Untrusted::from_bytes(&parts.read_buf, 120)));
-    }
-    let inner = parts.io.into_inner();
-    let below = inner.observer();
-    Ok(Io::over(inner, below))
+/// What is wanted of the proxy.
+#[derive(Clone, Debug)]
+pub(super) enum Errand {
+    /// A tunnel to `host:port`.
+    Tunnel(String),
+    /// An answer to a GET of this absolute URL, whatever it says: so the connection is signed in before a request of a probe is
+    /// sent on it. A HEAD would bring a refusal without its page.
+    Look(String),
 }
 
-/// The credentials as Basic (RFC 7617), marked so that no log shows them.
-pub(super) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
-    let (user, password) = proxy.credentials.as_ref()?;
-    let encoded = STANDARD.encode(format!("{user}:{}", password.expose()));
-    let mut value = HeaderValue::from_str(&format!("Basic {encoded}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+impl Errand {
+    pub(super) fn method(&self) -> &'static str {
+        match self {
+            Errand::Tunnel(_) => "CONNECT",
+            Errand::Look(_) => "GET",
+        }
+    }
+
+    pub(super) fn target(&self) -> &str {
+        match self {
+            Errand::Tunnel(target) | Errand::Look(target) => target,
+        }
+    }
+
+    fn operation(&self) -> Operation {
+        match self {
+            Errand::Tunnel(_) => Operation::Tunnel,
+            Errand::Look(_) => Operation::Request,
+        }
+    }
+
+    /// A failure of this errand at this proxy.
+    pub(super) fn failure(&self, proxy: &Proxy, kind: Kind, detail: Untrusted) -> Failure {
+        let peer = Untrusted::new(&format!("{} through the proxy {}", self.target(), proxy.address()));
+        Failure { operation: self.operation(), kind, peer, detail }
+    }
+}
+
+/// How much of a refusal's page is read, in bytes; Squid's longest is 4 KiB.
+const PAGE: usize = 16 * 1024;
+/// How long a refusal's page may take after its head. A connection whose page did not come is not used again.
+const PAGE_WITHIN: Duration = Duration::from_secs(2);
+/// How many characters of a page are kept.
+const WORDS: usize = 200;
+
+/// An answer of the proxy's own.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// What its page says, without markup, where it is no tunnel.
+    pub(super) words: String,
+}
+
+/// A connection to a proxy.
+pub(super) struct Talk {
+    sender: SendRequest<Empty<Bytes>>,
+    driver: JoinHandle<hyper::Result<Parts<TokioIo<Io>>>>,
+    observer: Observer,
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Talk {
+    pub(super) async fn open(io: Io, proxy: &Proxy, errand: &Errand) -> Result<Self, Failure> {
+        let observer = io.observer();
+        let opened = Builder::new().handshake(TokioIo::new(io)).await;
+        let (sender, mut connection) = opened.map_err(|error| explain(&error, &observer, proxy, errand))?;
+        let driver = tokio::spawn(async move {
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await?;
+            Ok(connection.into_parts())
+        });
+        Ok(Self { sender, driver, observer })
+    }
+
+    /// Sends the errand; `authorization` is what signs in.
+    pub(super) async fn ask(
+        &mut self,
+        proxy: &Proxy,
+        errand: &Errand,
+        user_agent: &HeaderValue,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Reply, Failure> {
+        let host = errand.target().trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
+        let method = if matches!(errand, Errand::Tunnel(_)) { Method::CONNECT } else { Method::GET };
+        let mut request = Request::builder().method(method).uri(errand.target()).header(header::HOST, host);
+        request = request.header(header::USER_AGENT, user_agent);
+        if let Some(value) = authorization {
+            // Old proxies keep a connection for its next message only when they are asked to in this way.
+            request = request.header(HeaderName::from_static("proxy-connection"), "keep-alive");
+            request = request.header(header::PROXY_AUTHORIZATION, value);
+        }
+        let wrong = |error: &dyn std::fmt::Display| errand.failure(proxy, Kind::Other, Untrusted::new(&error.to_string()));
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| wrong(&error))?;
+        let response = self.sender.send_request(request).await;
+        let response = response.map_err(|error| explain(&error, &self.observer, proxy, errand))?;
+        let (parts, body) = response.into_parts();
+        let mut words = String::new();
+        // A tunnel has no page.
+        if !(parts.status.is_success() && matches!(errand, Errand::Tunnel(_))) {
+            let page = timeout(PAGE_WITHIN, Limited::new(body, PAGE).collect()).await;
+            if let Ok(Ok(page)) = page {
+                words = plain_words(&String::from_utf8_lossy(&page.to_bytes()));
+            }
+        }
+        Ok(Reply { status: parts.status, headers: parts.headers, words })
+    }
+
+    /// Whether another request can be sent on this connection.
+    pub(super) async fn is_open(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
+    }
+
+    /// The connection itself, after a tunnel was granted or when nothing more is to be asked.
+    pub(super) async fn take(mut self, proxy: &Proxy, errand: &Errand) -> Result<Io, Failure> {
+        let gone = |detail: &str| errand.failure(proxy, Kind::Closed, Untrusted::new(detail));
+        if matches!(errand, Errand::Look(_)) && !self.is_open().await {
+            return Err(gone("the proxy does not keep the connection that was signed in"));
+        }
+        let (idle, _) =
+            Builder::new().handshake::<_, Empty<Bytes>>(TokioIo::new(tokio::io::empty())).await.map_err(|_| gone(""))?;
+        // Without a sender the driver ends and gives the connection back.
+        drop(std::mem::replace(&mut self.sender, idle));
+        let parts = match (&mut self.driver).await {
+            Ok(Ok(parts)) => parts,
+            Ok(Err(error)) => return Err(explain(&error, &self.observer, proxy, errand)),
+            Err(_) => return Err(gone("")),
+        };
+        if !parts.read_buf.is_empty() {
+            // Nothing behind the proxy speaks before it is spoken to: these are the proxy's own words.
+            return Err(errand.failure(proxy, Kind::SpokeFirst, Untrusted::from_bytes(&parts.read_buf, 120)));
+        }
+        let inner = parts.io.into_inner();
+        let below = inner.observer();
+        Ok(Io::over(inner, below))
+    }
+}
+
+fn explain(error: &hyper::Error, observer: &Observer, proxy: &Proxy, errand: &Errand) -> Failure {
+    let (kind, detail) = match observer.ended() {
+        _ if error.is_parse() => (Kind::NotHttp, Untrusted::from_bytes(&observer.first_bytes(), 120)),
+        Some((_, End::Reset)) => (Kind::Reset, Untrusted::default()),
+        Some((_, End::Fin)) => (Kind::Closed, Untrusted::default()),
+        _ => (Kind::Other, Untrusted::new(&error.to_string())),
+    };
+    errand.failure(proxy, kind, detail)
+}
+
+/// The text of a page, without markup, styles and scripts.
+fn plain_words(page: &str) -> String {
+    let mut words = String::new();
+    let mut rest = page;
+    while let Some((text, after)) = rest.split_once('<') {
+        words.push_str(text);
+        words.push(' ');
+        let lower = after.get(..8).unwrap_or(after).to_ascii_lowercase();
+        let end = if lower.starts_with("style") {
+            "</style>"
+        } else if lower.starts_with("script") {
+            "</script>"
+        } else if lower.starts_with("!--") {
+            "-->"
+        } else {
+            ">"
+        };
+        rest = after.split_once(end).map_or("", |(_, rest)| rest);
+    }
+    words.push_str(rest);
+    let words: Vec<&str> = words.split_whitespace().collect();
+    words.join(" ").chars().take(WORDS).collect()
+}
+
+/// The proxy's words without what it may have repeated of the secret.
+pub(super) fn without(words: &str, secret: Option<&Secret>) -> Untrusted {
+    match secret.filter(|secret| !secret.expose().is_empty()) {
+        Some(secret) => Untrusted::new(&words.replace(secret.expose(), "(not shown)")),
+        None => Untrusted::new(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_told_without_its_markup() {
+        let page = "<html><head><title>ERROR: Access Denied</title><style>a{b:c}</style></head><body>\n<h1>Sorry</h1>,  ask <b>IT</b>.<!-- x > y --></body>";
+        assert_eq!(plain_words(page), "ERROR: Access Denied Sorry , ask IT .");
+        assert_eq!(plain_words("<unfinished"), "");
+        assert_eq!(without("you sent pa55", Some(&Secret::new("pa55"))).as_str(), "you sent (not shown)");
+    }
 }

@@ -1,15 +1,26 @@
 //! How bytes get out of this machine; the only place that dials.
 
 mod connect;
+mod gate;
+pub mod pac;
 pub mod proxy;
 mod resolve;
 mod route;
 pub mod secret;
+mod settings;
+mod settle;
+mod sign_in;
+mod socks;
+mod system;
 mod tcp;
 pub mod tls;
 
 pub use resolve::{Family, Pinned};
 pub use route::{Route, RouteOptions, Target};
+pub use settings::{Proxies, Setting, Source, Variables};
+pub use settle::Taken;
+pub use sign_in::{Scheme, SignIn};
+pub use system::settings as system_settings;
 pub use tcp::{System, adopt};
 
 use proxyprobe_probes::io::{BoxFuture, Io};

@@ -1,62 +1,78 @@
-//! Which proxy: from the flags, then from the environment; and who said so.
+//! A proxy: what kind, where, and with whose credentials.
 
 use super::secret::Secret;
-use proxyprobe_probes::transport::Leg;
-use std::net::IpAddr;
 
-/// An HTTP proxy.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Proxy {
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// User and password for Basic authentication (RFC 7617).
-    pub credentials: Option<(String, Secret)>,
+/// How a proxy is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// HTTP in cleartext: CONNECT and absolute-form (RFC 9110 section 9.3.6, RFC 9112 section 3.2.2).
+    Http,
+    /// The same inside TLS.
+    Https,
+    /// SOCKS 4 with names (SOCKS 4A): the proxy resolves them.
+    Socks4a,
+    /// SOCKS 5 (RFC 1928), with a password where there is one (RFC 1929).
+    Socks5,
 }
 
-/// Where the choice of a route came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A flag.
-    Flag,
-    /// An environment variable.
-    Environment,
-    /// Nothing is set.
-    None,
-}
-
-impl Source {
-    /// The name in reports.
-    pub fn as_str(self) -> &'static str {
+impl Protocol {
+    /// The kind of a route in reports.
+    pub fn kind(self) -> &'static str {
         match self {
-            Source::Flag => "flag",
-            Source::Environment => "environment",
-            Source::None => "none",
+            Protocol::Http => "http-proxy",
+            Protocol::Https => "https-proxy",
+            Protocol::Socks4a => "socks4a-proxy",
+            Protocol::Socks5 => "socks5-proxy",
+        }
+    }
+
+    /// Whether it speaks HTTP, and so can be asked in absolute-form and can ask for credentials by a 407.
+    pub fn is_http(self) -> bool {
+        matches!(self, Protocol::Http | Protocol::Https)
+    }
+
+    /// The scheme of a proxy's URL. `socks4` and `socks5` are read as their forms that let the proxy resolve names: what a
+    /// locked-down machine can resolve by itself says nothing about its way out.
+    fn of_scheme(scheme: &str) -> Option<Self> {
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" => Some(Protocol::Http),
+            "https" => Some(Protocol::Https),
+            "socks4" | "socks4a" => Some(Protocol::Socks4a),
+            "socks" | "socks5" | "socks5h" => Some(Protocol::Socks5),
+            _ => None,
+        }
+    }
+
+    /// The port of a proxy whose URL names none, as browsers read it.
+    pub(super) fn default_port(self) -> u16 {
+        match self {
+            Protocol::Http => 80,
+            Protocol::Https => 443,
+            Protocol::Socks4a | Protocol::Socks5 => 1080,
         }
     }
 }
 
-/// The variables that proxies are usually set with. The upper-case form counts when both are set and it is not empty.
-#[derive(Clone, Default)]
-pub struct Variables {
-    /// For `https://` and `wss://`.
-    pub https: Option<String>,
-    /// For `http://` and `ws://`.
-    pub http: Option<String>,
-    /// For everything else.
-    pub all: Option<String>,
-    /// Hosts that are reached directly.
-    pub no: Option<String>,
+/// A user and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user; for NTLM also as `DOMAIN\user`.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
 }
 
-/// The routes of a run, by leg.
-#[derive(Clone)]
-pub struct Proxies {
-    /// Who chose.
-    pub source: Source,
-    http: Option<Proxy>,
-    https: Option<Proxy>,
+/// A proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// How it is spoken to.
+    pub protocol: Protocol,
+    /// Its name or address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who signs in there, where somebody is named.
+    pub credentials: Option<Credentials>,
 }
 
 /// Why a proxy's address cannot be used. The address itself is never repeated: it may hold a password.
@@ -70,6 +86,8 @@ pub enum Unusable {
     Scheme,
     /// A control character or a blank.
     BadCharacter,
+    /// More of a user or a password than SOCKS can carry (RFC 1929 section 2: 255 bytes each).
+    TooLong,
 }
 
 impl std::fmt::Display for Unusable {
@@ -77,14 +95,21 @@ impl std::fmt::Display for Unusable {
         f.write_str(match self {
             Unusable::NoHost => "it names no host",
             Unusable::BadPort => "its port is not a number from 1 to 65535",
-            Unusable::Scheme => "only proxies of the form http://host:port are supported",
-            Unusable::BadCharacter => "it contains a blank or a control character",
+            Unusable::Scheme => "it must begin with http://, https://, socks4a:// or socks5://",
+            Unusable::BadCharacter => "it contains a blank or a control character; in a password, write them as %20 and the like",
+            Unusable::TooLong => "SOCKS carries at most 255 bytes of a user and of a password",
         })
     }
 }
 
 impl Proxy {
-    /// Reads `http://user:password@host:port`; the scheme may be missing, and everything up to the last `@` is the user's.
+    /// Without credentials.
+    pub fn new(protocol: Protocol, host: &str, port: u16) -> Self {
+        Self { protocol, host: host.to_owned(), port, credentials: None }
+    }
+
+    /// Reads `SCHEME://user:password@host:port`; the scheme may be missing and is `http` then. Everything up to the last `@` is the
+    /// user's, so that a password may hold any character; percent-escapes in it are decoded (RFC 3986 section 2.1).
     ///
     /// # Errors
     /// When it names no usable proxy.
@@ -92,33 +117,36 @@ impl Proxy {
         if url.chars().any(|c| c.is_control() || c == ' ') {
             return Err(Unusable::BadCharacter);
         }
-        let rest = match url.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+        let (protocol, rest) = match url.split_once("://") {
             // A password may contain "://"; a scheme contains no "@" and no ":".
-            Some((scheme, _)) if !scheme.contains(['@', ':']) => return Err(Unusable::Scheme),
-            _ => url,
+            Some((scheme, rest)) if !scheme.contains(['@', ':']) => (Protocol::of_scheme(scheme).ok_or(Unusable::Scheme)?, rest),
+            _ => (Protocol::Http, url),
         };
         let (userinfo, address) = match rest.rsplit_once('@') {
             Some((userinfo, address)) => (Some(userinfo), address),
             None => (None, rest),
         };
         let address = address.split(['/', '?', '#']).next().unwrap_or_default();
-        let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
-                (host, port.parse().ok().filter(|port| *port != 0).ok_or(Unusable::BadPort)?)
-            }
-            // As browsers read a proxy without a port.
-            _ => (address, 80),
-        };
-        let host = host.trim_matches(['[', ']']);
-        if host.is_empty() {
-            return Err(Unusable::NoHost);
-        }
+        let (host, port) = read_address(address, protocol.default_port())?;
         let credentials = userinfo.map(|userinfo| {
             let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-            (decode(user), Secret::new(decode(password)))
+            Credentials { user: decode(user), password: Secret::new(decode(password)) }
         });
-        Ok(Proxy { host: host.to_owned(), port, credentials })
+        Proxy::new(protocol, &host, port).with(credentials)
+    }
+
+    /// The same with these credentials.
+    ///
+    /// # Errors
+    /// When they are too long for its kind.
+    pub fn with(mut self, credentials: Option<Credentials>) -> Result<Proxy, Unusable> {
+        // What a length byte of SOCKS cannot say. SOCKS 4 has no such byte, and nobody's user is longer.
+        let long = |c: &Credentials| c.user.len() > 255 || c.password.expose().len() > 255;
+        if !self.protocol.is_http() && credentials.as_ref().is_some_and(long) {
+            return Err(Unusable::TooLong);
+        }
+        self.credentials = credentials;
+        Ok(self)
     }
 
     /// `host:port`, and never more.
@@ -127,97 +155,16 @@ impl Proxy {
     }
 }
 
-impl Proxies {
-    /// No proxy, and who said so.
-    pub fn none(source: Source) -> Self {
-        Self { source, http: None, https: None }
-    }
-
-    /// One proxy for everything.
-    pub fn flag(proxy: Proxy) -> Self {
-        Self { source: Source::Flag, http: Some(proxy.clone()), https: Some(proxy) }
-    }
-
-    /// What the environment says for a host.
-    ///
-    /// # Errors
-    /// The name of the variable that holds no usable proxy, and why.
-    pub fn environment(variables: &Variables, host: &str, port: impl Fn(Leg) -> u16) -> Result<Self, (&'static str, Unusable)> {
-        let pick = |leg: Leg, own: &Option<String>, name: &'static str| {
-            let set = |value: &Option<String>| value.clone().filter(|value| !value.trim().is_empty());
-            let (name, value) = match (set(own), set(&variables.all)) {
-                (Some(value), _) => (name, value),
-                (None, Some(value)) => ("ALL_PROXY", value),
-                (None, None) => return Ok(None),
-            };
-            if variables.no.as_deref().is_some_and(|list| bypasses(list, host, port(leg))) {
-                return Ok(None);
-            }
-            Proxy::read(value.trim()).map(Some).map_err(|why| (name, why))
-        };
-        let http = pick(Leg::Http, &variables.http, "HTTP_PROXY")?;
-        let https = pick(Leg::Https, &variables.https, "HTTPS_PROXY")?;
-        let source = if http.is_some() || https.is_some() { Source::Environment } else { Source::None };
-        Ok(Self { source, http, https })
-    }
-
-    /// The proxy for a leg.
-    pub fn of(&self, leg: Leg) -> Option<&Proxy> {
-        match leg {
-            Leg::Http => self.http.as_ref(),
-            Leg::Https => self.https.as_ref(),
+/// Reads `host:port`, the port with a default, an IPv6 address in brackets.
+pub(super) fn read_address(address: &str, default_port: u16) -> Result<(String, u16), Unusable> {
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => {
+            (host, port.parse().ok().filter(|port| *port != 0).ok_or(Unusable::BadPort)?)
         }
-    }
-
-    /// The same with these credentials for every proxy that has none.
-    #[must_use]
-    pub fn with_credentials(mut self, user: &str, password: &Secret) -> Self {
-        for proxy in [&mut self.http, &mut self.https].into_iter().flatten() {
-            proxy.credentials.get_or_insert_with(|| (user.to_owned(), password.clone()));
-        }
-        self
-    }
-}
-
-/// Whether a `NO_PROXY` list covers a host: `*`, names with all their subdomains, addresses, networks in CIDR form, each with an
-/// optional port.
-fn bypasses(list: &str, host: &str, port: u16) -> bool {
-    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
-    let address: Option<IpAddr> = host.parse().ok();
-    list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
-        if entry == "*" {
-            return true;
-        }
-        if let Some(address) = address {
-            return in_network(entry, address)
-                || entry.rsplit_once(':').is_some_and(|(name, p)| name == host && p == port.to_string());
-        }
-        let (name, only) = match entry.rsplit_once(':') {
-            Some((name, number)) if number.bytes().all(|b| b.is_ascii_digit()) => (name, number.parse().ok()),
-            _ => (entry, None),
-        };
-        let name = name.trim_start_matches('*').trim_matches('.').to_ascii_lowercase();
-        let same = host == name || host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.'));
-        same && only.is_none_or(|only: u16| only == port)
-    })
-}
-
-fn in_network(entry: &str, address: IpAddr) -> bool {
-    let (network, bits) = match entry.split_once('/') {
-        Some((network, bits)) => (network, bits.parse::<u32>().ok()),
-        None => (entry, Some(128)),
+        _ => (address, default_port),
     };
-    match (network.trim_matches(['[', ']']).parse::<IpAddr>(), address, bits) {
-        (Ok(IpAddr::V4(network)), IpAddr::V4(address), Some(bits)) => {
-            let shift = 32 - bits.min(32);
-            network.to_bits().checked_shr(shift).unwrap_or(0) == address.to_bits().checked_shr(shift).unwrap_or(0)
-        }
-        (Ok(IpAddr::V6(network)), IpAddr::V6(address), Some(bits)) => {
-            let shift = 128 - bits.min(128);
-            network.to_bits().checked_shr(shift).unwrap_or(0) == address.to_bits().checked_shr(shift).unwrap_or(0)
-        }
-        _ => false,
-    }
+    let host = host.trim_matches(['[', ']']);
+    if host.is_empty() { Err(Unusable::NoHost) } else { Ok((host.to_owned(), port)) }
 }
 
 /// Percent-decoding (RFC 3986 section 2.1); what is no valid escape stays as it is.
@@ -239,7 +186,7 @@ mod tests {
 
     fn read(url: &str) -> (String, Option<(String, String)>) {
         let proxy = Proxy::read(url).unwrap();
-        (proxy.address(), proxy.credentials.map(|(user, password)| (user, password.expose().to_owned())))
+        (proxy.address(), proxy.credentials.map(|who| (who.user, who.password.expose().to_owned())))
     }
 
     #[test]
@@ -254,47 +201,24 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_proxy_is_read_with_its_port() {
+        let read = |url| Proxy::read(url).map(|proxy| (proxy.protocol, proxy.port)).ok();
+        assert_eq!(read("proxy"), Some((Protocol::Http, 80)));
+        assert_eq!(read("HTTPS://proxy"), Some((Protocol::Https, 443)));
+        assert_eq!(read("socks4://proxy"), Some((Protocol::Socks4a, 1080)));
+        assert_eq!(read("socks5h://u:p@proxy:9"), Some((Protocol::Socks5, 9)));
+        assert_eq!(read("socks://[::1]:9"), Some((Protocol::Socks5, 9)));
+    }
+
+    #[test]
     fn what_is_no_proxy_says_why() {
-        let why = |url| Proxy::read(url).err();
+        let why = |url: &str| Proxy::read(url).err();
         assert_eq!(why("http://"), Some(Unusable::NoHost));
         assert_eq!(why("http://proxy:0"), Some(Unusable::BadPort));
         assert_eq!(why("http://proxy:port"), Some(Unusable::BadPort));
-        assert_eq!(why("socks5://proxy:1080"), Some(Unusable::Scheme));
+        assert_eq!(why("ftp://proxy:1080"), Some(Unusable::Scheme));
         assert_eq!(why("http://pro xy:1"), Some(Unusable::BadCharacter));
-    }
-
-    #[test]
-    fn no_proxy_covers_names_subdomains_ports_and_networks() {
-        let covered = |list, host| bypasses(list, host, 443);
-        for (list, host) in [
-            ("*", "a.example"),
-            ("corp.example", "corp.example"),
-            (".corp.example", "a.corp.example"),
-            ("*.corp.example", "a.b.corp.example"),
-            ("x, corp.example:443", "corp.example"),
-            ("10.0.0.0/8", "10.1.2.3"),
-            ("127.0.0.1", "127.0.0.1"),
-            ("::1", "[::1]"),
-        ] {
-            assert!(covered(list, host), "{list} {host}");
-        }
-        for (list, host) in
-            [("corp.example", "notcorp.example"), ("corp.example:80", "corp.example"), ("10.0.0.0/8", "11.0.0.1"), ("", "a")]
-        {
-            assert!(!covered(list, host), "{list} {host}");
-        }
-    }
-
-    #[test]
-    fn the_environment_is_read_by_leg() {
-        let variables =
-            Variables { https: Some(String::new()), all: Some("http://all:1".into()), http: Some("http://h:2".into()), no: None };
-        let proxies = Proxies::environment(&variables, "a.example", Leg::default_port).ok().unwrap();
-        assert_eq!(proxies.of(Leg::Https).map(Proxy::address), Some("all:1".into()));
-        assert_eq!(proxies.of(Leg::Http).map(Proxy::address), Some("h:2".into()));
-        let broken = Variables { http: Some("http://u:secret@:x".into()), ..Variables::default() };
-        let error = Proxies::environment(&broken, "a", Leg::default_port).err().unwrap();
-        assert_eq!(error.0, "HTTP_PROXY");
-        assert!(!error.1.to_string().contains("secret"));
+        assert_eq!(why(&format!("socks5://u:{}@x", "p".repeat(256))), Some(Unusable::TooLong));
+        assert_eq!(why(&format!("http://u:{}@x", "p".repeat(256))), None);
     }
 }

@@ -97,7 +97,7 @@ impl Pinned {
     }
 }
 
-/// A proxy's name that has no address is the proxy's trouble, not the server's.
+/// The name of a proxy or of a script that has no address is not the server's trouble.
 fn name_of(operation: Operation) -> Operation {
-    if operation == Operation::ConnectProxy { operation } else { Operation::Resolve }
+    if operation == Operation::Connect { Operation::Resolve } else { operation }
 }

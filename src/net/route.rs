@@ -1,9 +1,13 @@
 //! The user's real way out, for one run.
 
-use super::proxy::{Proxies, Proxy};
+use super::gate::{Gate, Passed, Readied};
+use super::proxy::Proxy;
 use super::resolve::Pinned;
+use super::settings::{Proxies, Setting};
+use super::settle::{Settled, Taken};
+use super::sign_in::SignIn;
 use super::tls::ClientTls;
-use super::{Network, connect, tls};
+use super::{Network, tls};
 use http::{HeaderMap, HeaderValue, header};
 use proxyprobe_probes::below::Examined;
 use proxyprobe_probes::exchange::Opened;
@@ -15,6 +19,7 @@ use proxyprobe_probes::wire::Legs;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 /// The server to be reached.
@@ -36,11 +41,11 @@ impl Target {
     }
 
     /// `host:port` as it stands in a `Host` header and in a CONNECT; the port is left out of a `Host` when it is the default.
-    fn authority(&self, port: u16) -> String {
+    pub(super) fn authority(&self, port: u16) -> String {
         if self.host.contains(':') { format!("[{}]:{port}", self.host) } else { format!("{}:{port}", self.host) }
     }
 
-    fn host_header(&self, leg: Leg, port: u16) -> String {
+    pub(super) fn host_header(&self, leg: Leg, port: u16) -> String {
         let whole = self.authority(port);
         if port == leg.default_port() { whole.strip_suffix(&format!(":{port}")).unwrap_or(&whole).to_owned() } else { whole }
     }
@@ -54,6 +59,10 @@ pub struct RouteOptions {
     pub pinned: Pinned,
     /// The client's side of TLS.
     pub tls: ClientTls,
+    /// The client's side of TLS to a proxy, or to whoever has a script: `--pin` names the server's certificate, and not theirs.
+    pub proxy_tls: ClientTls,
+    /// How to sign in at a proxy; `None`: not at all, and nothing is asked of a proxy before it is needed.
+    pub sign_in: Option<SignIn>,
     /// Headers of every request to the server: the user's own.
     pub headers: HeaderMap,
     /// The user agent.
@@ -67,14 +76,16 @@ pub struct RouteOptions {
 /// The user's real way out.
 pub struct Route {
     target: Mutex<Target>,
-    network: Arc<dyn Network>,
-    options: RouteOptions,
+    pub(super) network: Arc<dyn Network>,
+    pub(super) options: RouteOptions,
+    pub(super) settled: [OnceCell<Settled>; 2],
+    pub(super) gates: Mutex<Vec<Arc<Gate>>>,
 }
 
 impl Route {
     /// Towards a server.
     pub fn new(target: Target, network: Arc<dyn Network>, options: RouteOptions) -> Self {
-        Self { target: Mutex::new(target), network, options }
+        Self { target: Mutex::new(target), network, options, settled: Default::default(), gates: Mutex::default() }
     }
 
     /// The server, with the legs that are known by now.
@@ -96,12 +107,28 @@ impl Route {
         &self.options.proxies
     }
 
+    /// The proxy of a leg: the one that was chosen, or before that the one that is set.
+    pub fn proxy(&self, leg: Leg) -> Option<Proxy> {
+        match self.settled(leg).get() {
+            Some(settled) => settled.proxy(),
+            None => match self.options.proxies.of(leg) {
+                Setting::Proxy(proxy) => Some(proxy.clone()),
+                Setting::Direct | Setting::Script(_) => None,
+            },
+        }
+    }
+
+    /// How the way of a leg was chosen, and by what the run signed in at its proxy.
+    pub fn taken(&self, leg: Leg) -> (Taken, Option<&'static str>) {
+        self.settled(leg).get().map_or_else(Default::default, Settled::told)
+    }
+
     /// The server on a leg, with its port and the proxy on the way, as a person is told them.
     pub fn peer(&self, leg: Leg) -> String {
         let target = self.target();
         let peer = target.port(leg).map_or(target.host.clone(), |port| target.authority(port));
-        match self.options.proxies.of(leg) {
-            Some(proxy) => format!("{peer} through the proxy {}", Proxy::address(proxy)),
+        match self.proxy(leg) {
+            Some(proxy) => format!("{peer} through the proxy {}", proxy.address()),
             None => peer,
         }
     }
@@ -114,18 +141,31 @@ impl Route {
     /// This machine's address towards the server or its proxy, once something was dialled.
     pub async fn local_address(&self, leg: Leg) -> Option<IpAddr> {
         let target = self.target();
-        let (host, port) = match self.options.proxies.of(leg) {
-            Some(proxy) => (proxy.host.clone(), proxy.port),
+        let (host, port) = match self.proxy(leg) {
+            Some(proxy) => (proxy.host, proxy.port),
             None => (target.host.clone(), target.port(leg)?),
         };
         let kept = self.options.pinned.kept(&host).await?;
         self.network.local_towards(SocketAddr::new(kept, port))
     }
 
+    pub(super) async fn direct(&self, target: &Target, port: u16) -> Result<Passed, Failure> {
+        let (io, local, remote) = self.options.pinned.connect(&target.host, port, Operation::Connect).await?;
+        Ok(Passed { io, local, remote })
+    }
+
+    pub(super) fn settled(&self, leg: Leg) -> &OnceCell<Settled> {
+        let [http, https] = &self.settled;
+        match leg {
+            Leg::Http => http,
+            Leg::Https => https,
+        }
+    }
+
     /// Opens a way; `step` always says what is being done, for whoever runs out of patience.
-    async fn open(&self, leg: Leg, purpose: Purpose, step: &Mutex<Operation>) -> Result<Way, Failure> {
-        let start = Instant::now();
-        let mut way = self.lay(leg, purpose, step).await?;
+    async fn open(&self, leg: Leg, purpose: Purpose, settled: &Settled, step: &Mutex<Operation>) -> Result<Way, Failure> {
+        let mut start = Instant::now();
+        let mut way = self.lay(leg, purpose, settled, step, &mut start).await?;
         if leg == Leg::Https {
             *step.lock().unwrap_or_else(PoisonError::into_inner) = Operation::Tls;
             let target = self.target();
@@ -138,38 +178,51 @@ impl Route {
         Ok(way)
     }
 
-    /// Lays the way up to the TLS session with the server.
-    async fn lay(&self, leg: Leg, purpose: Purpose, step: &Mutex<Operation>) -> Result<Way, Failure> {
+    /// Lays the way up to the TLS session with the server. `start` is set back by what a tunnel took that was there before.
+    async fn lay(
+        &self,
+        leg: Leg,
+        purpose: Purpose,
+        settled: &Settled,
+        step: &Mutex<Operation>,
+        start: &mut Instant,
+    ) -> Result<Way, Failure> {
         let now = |operation| *step.lock().unwrap_or_else(PoisonError::into_inner) = operation;
         let target = self.target();
         let Some(port) = target.port(leg) else {
             return Err(self.failure(leg, Operation::Connect, Kind::Other, "the server declares no such leg"));
         };
-        let authority = target.authority(port);
         let mut headers = self.headers(leg, &target, port, purpose);
-        let (io, local, remote, via, prefix) = match self.options.proxies.of(leg) {
-            None => {
-                let (io, local, remote) = self.options.pinned.connect(&target.host, port, Operation::Connect).await?;
-                (io, local, remote, Via::Direct, String::new())
-            }
-            Some(proxy) => {
+        let mut sign = None;
+        let (passed, via, prefix) = match settled.way()? {
+            None => (self.direct(&target, port).await?, Via::Direct, String::new()),
+            Some(gate) => {
                 now(Operation::ConnectProxy);
-                let (io, local, remote) = self.options.pinned.connect(&proxy.host, proxy.port, Operation::ConnectProxy).await?;
-                // As a browser: a tunnel for TLS and for WebSockets, absolute-form for the rest.
-                if leg == Leg::Http && purpose != Purpose::WebSocket {
-                    if let Some(value) = connect::authorization(proxy) {
-                        headers.insert(header::PROXY_AUTHORIZATION, value);
-                    }
-                    (io, local, remote, Via::AbsoluteForm, format!("http://{}", target.host_header(leg, port)))
+                // As a browser: a tunnel for TLS, for WebSockets and through SOCKS, absolute-form for the rest.
+                if leg == Leg::Http && purpose != Purpose::WebSocket && gate.proxy.protocol.is_http() {
+                    let prefix = format!("http://{}", target.host_header(leg, port));
+                    let readied = Box::pin(gate.ready(&self.options, &format!("{prefix}/"), &now)).await?;
+                    let Readied { passed, headers: own, sign: by } = readied;
+                    headers.extend(own);
+                    sign = by;
+                    (passed, Via::AbsoluteForm, prefix)
                 } else {
-                    now(Operation::Tunnel);
-                    let io = connect::tunnel(io, proxy, &authority, &self.options.user_agent).await?;
-                    (io, local, remote, Via::Connect, String::new())
+                    let authority = target.authority(port);
+                    let passed = match settled.first() {
+                        Some(first) => {
+                            let (passed, took) = first?;
+                            *start = start.checked_sub(took).unwrap_or(*start);
+                            passed
+                        }
+                        None => Box::pin(gate.tunnel(&self.options, &target.host, port, &authority, &now)).await?,
+                    };
+                    (passed, Via::Connect, String::new())
                 }
             }
         };
+        let Passed { io, local, remote } = passed;
         let opened = Opened { via, local: local.to_string(), remote: remote.to_string(), took_ms: 0 };
-        Ok(Way { io, opened, prefix, host: target.host_header(leg, port), headers, tls: None })
+        Ok(Way { io, opened, prefix, host: target.host_header(leg, port), headers, sign, tls: None })
     }
 
     fn headers(&self, leg: Leg, target: &Target, port: u16, purpose: Purpose) -> HeaderMap {
@@ -183,7 +236,7 @@ impl Route {
         headers
     }
 
-    fn failure(&self, leg: Leg, operation: Operation, kind: Kind, detail: &str) -> Failure {
+    pub(super) fn failure(&self, leg: Leg, operation: Operation, kind: Kind, detail: &str) -> Failure {
         Failure { operation, kind, peer: Untrusted::new(&self.peer(leg)), detail: Untrusted::new(detail) }
     }
 }
@@ -209,16 +262,19 @@ impl Route {
 impl Dial for Route {
     fn dial(&self, leg: Leg, purpose: Purpose) -> BoxFuture<'_, Result<Way, Failure>> {
         Box::pin(async move {
+            // Choosing has deadlines of its own: a script may have to be fetched.
+            let settled = self.settle(leg).await;
             let step = Mutex::new(Operation::Connect);
-            self.within(leg, &step, self.open(leg, purpose, &step)).await
+            self.within(leg, &step, self.open(leg, purpose, &settled, &step)).await
         })
     }
 
     fn look(&self, leg: Leg) -> BoxFuture<'_, Looked> {
         Box::pin(async move {
+            let settled = self.settle(leg).await;
             let step = Mutex::new(Operation::Connect);
             let looking = async {
-                let way = self.lay(leg, Purpose::Request, &step).await?;
+                let way = self.lay(leg, Purpose::Request, &settled, &step, &mut Instant::now()).await?;
                 *step.lock().unwrap_or_else(PoisonError::into_inner) = Operation::Tls;
                 let target = self.target();
                 let port = target.port(leg).unwrap_or(leg.default_port());

@@ -191,22 +191,27 @@ impl ServerCertVerifier for Trust {
     }
 }
 
-/// Does the handshake on an open connection.
+/// Does the handshake on an open connection: with the server ([`Operation::Tls`]) or with the proxy ([`Operation::TlsProxy`]).
 ///
 /// # Errors
 /// Why there is no session, with the fingerprint of a certificate that was not accepted.
-pub async fn handshake(io: Io, config: impl Into<Arc<ClientConfig>>, host: &str, port: u16) -> Result<Io, Failure> {
+pub async fn handshake(
+    io: Io,
+    config: impl Into<Arc<ClientConfig>>,
+    host: &str,
+    port: u16,
+    operation: Operation,
+) -> Result<Io, Failure> {
     let observer = io.observer();
-    Ok(Io::over(session(io, config.into(), host, port).await?, observer))
+    Ok(Io::over(session(io, config.into(), host, port, operation).await?, observer))
 }
 
 /// The session itself, as the library has it.
-async fn session(io: Io, config: Arc<ClientConfig>, host: &str, port: u16) -> Result<Session, Failure> {
+async fn session(io: Io, config: Arc<ClientConfig>, host: &str, port: u16, operation: Operation) -> Result<Session, Failure> {
     let observer = io.observer();
     let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let peer = Untrusted::new(&authority);
-    let fail =
-        |kind, detail: &str| Failure { operation: Operation::Tls, kind, peer: peer.clone(), detail: Untrusted::new(detail) };
+    let fail = |kind, detail: &str| Failure { operation, kind, peer: peer.clone(), detail: Untrusted::new(detail) };
     let uri = format!("https://{authority}/").parse().map_err(|_| fail(Kind::Other, "the name cannot be used for TLS"))?;
     let mut connector = HttpsConnector::from((Ready(Some(TokioIo::new(Opened(io)))), config));
     let stream = match connector.call(uri).await {

@@ -20,14 +20,29 @@ pub struct TargetFacts {
 }
 
 /// How bytes left the machine.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RouteFacts {
-    /// `direct` or `http-proxy`.
+    /// `direct`, `http-proxy`, `https-proxy`, `socks4a-proxy` or `socks5-proxy`.
     pub kind: String,
-    /// Who chose: `flag`, `environment` or `none`.
+    /// Who chose: `flag`, `environment`, `system`, `pac` or `none`.
     pub source: String,
     /// The proxy's host and port.
     pub proxy: Option<Untrusted>,
+    /// Where the script is that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Untrusted>,
+    /// Who named the script: `flag` or `system`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script_source: Option<String>,
+    /// What it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script_said: Option<Untrusted>,
+    /// The ways of its answer that did not open, with the reasons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<Untrusted>,
+    /// By what the run signed in at the proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in: Option<String>,
 }
 
 /// What is known of a report beside what was measured.
@@ -50,9 +65,24 @@ pub struct About {
 impl RouteFacts {
     /// The way as a person reads it.
     pub fn words(&self) -> String {
-        match &self.proxy {
-            Some(proxy) => format!("through the HTTP proxy {proxy} (from: {})", self.source),
-            None => format!("direct (no proxy; from: {})", self.source),
+        let kind = match self.kind.as_str() {
+            "https-proxy" => "HTTPS proxy",
+            "socks4a-proxy" => "SOCKS 4 proxy",
+            "socks5-proxy" => "SOCKS 5 proxy",
+            _ => "HTTP proxy",
+        };
+        let from = match (&self.script, &self.script_source) {
+            (Some(script), Some(source)) => format!("the script {script}, from: {source}"),
+            _ => format!("from: {}", self.source),
+        };
+        let signed_in = self.signed_in.as_ref().map(|scheme| format!(", signed in by {scheme}")).unwrap_or_default();
+        let mut words = match &self.proxy {
+            Some(proxy) => format!("through the {kind} {proxy} ({from}{signed_in})"),
+            None => format!("direct (no proxy; {from})"),
+        };
+        for passed_over in &self.passed_over {
+            words.push_str(&format!("; before it was tried: {passed_over}"));
         }
+        words
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::check::{self, Progress, check};
 use crate::lab::{Admission, Kit, Middlebox, Onward, Root, Row, Spec, relay};
-use crate::net::proxy::{Proxies, Proxy, Source};
+use crate::net::proxy::Proxy;
 use crate::net::tls::{TrustOptions, client_config, provider};
-use crate::net::{Family, Network, Pinned, Route, RouteOptions, Target};
+use crate::net::{Family, Network, Pinned, Proxies, Route, RouteOptions, Source, Target};
 use crate::report::Report;
 use crate::serve::limits::Limits;
 use crate::serve::{self, Server, certificate};
@@ -120,7 +120,9 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
         RouteOptions {
             proxies,
             pinned: Pinned::new(network, Family::Any, Default::default()),
+            proxy_tls: tls.clone(),
             tls,
+            sign_in: None,
             headers: Default::default(),
             user_agent: HeaderValue::from_static("Mozilla/5.0 (scenario)"),
             origin: None,

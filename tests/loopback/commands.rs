@@ -75,7 +75,7 @@ fn mistakes_are_told_in_one_line_with_code_2() {
         (vec!["check", "https://"], "no address of a server"),
         (vec!["check", "http://x:99999"], "invalid port"),
         (vec!["check", "--proxy", "http://:1", "http://x"], "names no host"),
-        (vec!["check", "--proxy", "socks5://p:1", "http://x"], "http://host:port"),
+        (vec!["check", "--proxy", "ftp://p:1", "http://x"], "must begin with"),
         (vec!["check", "--pin", "sha256:00", "https://x"], "64 hex digits"),
         (vec!["check", "--resolve", "x", "https://x"], "HOST:PORT:ADDR"),
         (vec!["check", "--header", "no colon", "https://x"], "Name: value"),

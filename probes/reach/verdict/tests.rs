@@ -208,6 +208,36 @@ fn credentials_are_asked_for_by_name() {
     check(&[("CONNECT answered with 407", found, "reach.proxy-auth-required outcome=inconclusive")]);
 }
 
+/// A dial that failed in this way.
+fn dial(operation: Operation, kind: Kind, detail: &str) -> Vec<Finding> {
+    let mut wanted = record("", "absent");
+    let failure = Failure { operation, kind, peer: Untrusted::new("peer.test"), detail: Untrusted::new(detail) };
+    wanted.client.push(5, Event::Failed(failure));
+    judge(&[Exchange { asked: asked(Step::Start, Leg::Https), record: wanted }])
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_goes_wrong_at_a_proxy_is_told_apart() {
+    let refused = || Kind::CredentialsRefused { schemes: vec![Untrusted::new("NTLM")], tried: "NTLM".to_owned() };
+    check(&[
+        ("a script with a mistake", dial(Operation::Pac, Kind::Other, "x is not defined, line 3"), "reach.pac-failed outcome=inconclusive"),
+        ("a script that is not there", dial(Operation::Pac, Kind::Status(404), ""), "reach.pac-failed"),
+        ("a wrong password", dial(Operation::SignIn, refused(), ""), "reach.proxy-auth-required outcome=inconclusive tried=NTLM"),
+        ("signing in breaks off", dial(Operation::SignIn, Kind::Closed, ""), "reach.proxy-unreachable"),
+        ("a proxy's certificate", dial(Operation::TlsProxy, Kind::CertificateUntrusted("00".into()), ""), "reach.proxy-unreachable"),
+        ("no TLS at a proxy", dial(Operation::TlsProxy, Kind::TlsRefused, ""), "reach.proxy-unreachable"),
+        ("no SOCKS at a proxy", dial(Operation::Tunnel, Kind::NotSocks, ""), "reach.proxy-unreachable"),
+        ("SOCKS: by rule", dial(Operation::Tunnel, Kind::Forbidden, ""), "reach.proxy-refused-tunnel outcome=broken"),
+        ("SOCKS: refused behind it", dial(Operation::Tunnel, Kind::Refused, ""), "reach.server-unavailable"),
+        ("SOCKS: unreachable behind it", dial(Operation::Tunnel, Kind::Unreachable, ""), "reach.server-unavailable"),
+    ]);
+    let sentence = |found: Vec<Finding>| found[0].summary.clone();
+    let words = sentence(dial(Operation::SignIn, refused(), "it says: No"));
+    assert!(words.contains("tried: NTLM; it offers: NTLM") && words.contains("it says: No") && words.contains("lock"), "{words}");
+    assert!(sentence(dial(Operation::Pac, Kind::Other, "x is not defined, line 3")).contains("peer.test: failed (x is not defined, line 3)"));
+}
+
 #[test]
 fn odd_evidence_is_judged_without_a_panic() {
     for client in ["", "opened@0", "opened@0 request@0 999@5", "unproven opened@0 request@0 301@20"] {

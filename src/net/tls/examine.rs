@@ -2,7 +2,7 @@
 
 use super::{Trust, client_config_of, fingerprint, provider, session};
 use proxyprobe_probes::below::{Certificate, EXPORTER_BYTES, EXPORTER_LABEL, Examined, TlsEnd, Trust as Answer};
-use proxyprobe_probes::failure::Failure;
+use proxyprobe_probes::failure::{Failure, Operation};
 use proxyprobe_probes::io::proof::hex;
 use proxyprobe_probes::io::{Io, Looked, Secured};
 use proxyprobe_probes::tls::hello;
@@ -129,7 +129,7 @@ pub(in crate::net) async fn look(io: Io, tls: &ClientTls, host: &str, port: u16)
 async fn secured(io: Io, config: Arc<ClientConfig>, host: &str, port: u16) -> Result<(Io, Secured), Failure> {
     let observer = io.observer();
     observer.keep_written(HELLO_BYTES);
-    let session = session(io, config, host, port).await?;
+    let session = session(io, config, host, port, Operation::Tls).await?;
     let state = session.get_ref().1;
     let written = observer.written();
     let chain: Vec<Vec<u8>> = state.peer_certificates().unwrap_or_default().iter().map(|der| der.to_vec()).collect();

@@ -109,7 +109,11 @@ fn provide<'js, S: Surroundings + Clone + 'static>(ctx: &Ctx<'js>, surroundings:
         "isInNetEx",
         Function::new(ctx.clone(), |host: Coerced<String>, network: Coerced<String>| in_network(&host.0, &network.0))?,
     )?;
-    globals.set("sortIpAddressList", Function::new(ctx.clone(), |list: Coerced<String>| sorted(&list.0))?)?;
+    let list = |ctx: Ctx<'js>, list: Coerced<String>| match sorted(&list.0) {
+        Some(sorted) => rquickjs::String::from_str(ctx, &sorted).map(rquickjs::String::into_value),
+        None => Ok(Value::new_bool(ctx, false)),
+    };
+    globals.set("sortIpAddressList", Function::new(ctx.clone(), list)?)?;
     // What it says is for its author, and not for whoever reads a report.
     globals.set("alert", Function::new(ctx.clone(), |_: Rest<Value<'_>>| {})?)?;
     Ok(())
@@ -121,10 +125,10 @@ fn in_network(address: &str, network: &str) -> bool {
     network.contains('/') && super::super::settings::in_network(network, address)
 }
 
-/// `sortIpAddressList`: IPv6 before IPv4, each in order; empty when something in it is no address.
-fn sorted(list: &str) -> String {
+/// `sortIpAddressList`: IPv6 before IPv4, each in order; `None` when something in it is no address.
+fn sorted(list: &str) -> Option<String> {
     let all: Result<Vec<IpAddr>, _> = list.split(';').map(|part| part.trim().parse::<IpAddr>()).collect();
-    let Ok(mut all) = all else { return String::new() };
+    let mut all = all.ok()?;
     all.sort_by_key(|address| (address.is_ipv4(), *address));
-    all.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(";")
+    Some(all.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(";"))
 }

@@ -1,7 +1,8 @@
 // The functions that a proxy auto-configuration script may call, with the answers that Chromium gives (tests/pac/recorded.txt).
 // `dnsResolve`, `dnsResolveEx`, `myIpAddress`, `myIpAddressEx` and `alert` come from outside: they need a network, or say something.
 function isPlainHostName(host) {
-  return host.indexOf('.') < 0 && host.indexOf(':') < 0;
+  // An IPv6 address holds no dot, and two colons or more.
+  return host.indexOf('.') < 0 && host.indexOf(':') === host.lastIndexOf(':');
 }
 function dnsDomainIs(host, domain) {
   return host.length >= domain.length && host.slice(host.length - domain.length) === domain;
@@ -87,19 +88,19 @@ function shExpMatch(text, pattern) {
     var today = { day: a.read('Date'), month: a.read('Month'), year: a.read('FullYear') };
     function number(value) { return kind(value) === 'month' ? MONTHS.indexOf(value) : parseInt(value); }
     if (v.length === 1) {
-      if (isNaN(number(v[0]))) return false;
       return today[kind(v[0])] === number(v[0]);
     }
-    var half = v.length / 2, first = {}, last = {};
-    v.forEach(function (value, at) { (at < half ? first : last)[kind(value)] = number(value); });
-    // From the largest unit to the smallest; what is not given is the same as today's.
-    function key(end, rest) {
-      return ['year', 'month', 'day'].reduce(function (sum, unit) {
-        return sum * 100 + (unit in end ? end[unit] : unit in rest ? rest[unit] : 0);
-      }, 0);
+    // Two moments of this year, changed unit by unit in the order given. A month that is too short for its day runs over into the
+    // next one, as it does in browsers.
+    var first = new Date(today.year, 0, 1, 0, 0, 0), last = new Date(today.year, 11, 31, 23, 59, 59);
+    var setters = { day: 'setDate', month: 'setMonth', year: 'setFullYear' };
+    var half = v.length >> 1;
+    v.forEach(function (value, at) { (at < half ? first : last)[setters[kind(value)]](number(value)); });
+    if (v.length === 2 && kind(v[0]) === 'day') {
+      first.setMonth(today.month);
+      last.setMonth(today.month);
     }
-    var open = {};
-    ['year', 'month', 'day'].forEach(function (unit) { if (unit in first || unit in last) open[unit] = today[unit]; });
-    return between(key(first, open), key(open, {}), key(last, open));
+    var now = new Date(today.year, today.month, today.day, a.read('Hours'), a.read('Minutes'), a.read('Seconds'));
+    return between(first, now, last);
   };
 })(this);

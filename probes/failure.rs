@@ -73,7 +73,7 @@ pub enum Kind {
     },
     /// What came back is no SOCKS.
     NotSocks,
-    /// A SOCKS proxy does not open this connection, by rule or without a reason.
+    /// A SOCKS proxy does not open this connection: by a rule of its own, or because it cannot do this at all.
     Forbidden,
     /// The chain leads to no root that is trusted here; the SHA-256 of the leaf certificate in hex.
     CertificateUntrusted(String),

@@ -303,7 +303,12 @@ impl Run {
         let source = if self.options.embedded { Source::None } else { self.route.proxies().source };
         let (taken, signed_in) = self.route.taken(self.options.leg);
         let route = RouteFacts {
-            kind: proxy.as_ref().map_or("direct", |proxy| proxy.protocol.kind()).to_owned(),
+            kind: match &proxy {
+                Some(proxy) => proxy.protocol.kind(),
+                None if taken.script.is_some() && taken.said.is_none() => "unknown",
+                None => "direct",
+            }
+            .to_owned(),
             source: if taken.script.is_some() { "pac" } else { source.as_str() }.to_owned(),
             proxy: proxy.map(|proxy| Untrusted::new(&proxy.address())),
             script_source: taken.script.is_some().then(|| source.as_str().to_owned()),

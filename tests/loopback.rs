@@ -22,3 +22,7 @@ mod reports;
 mod secrets;
 #[path = "loopback/signals.rs"]
 mod signals;
+#[path = "loopback/signing_in.rs"]
+mod signing_in;
+#[path = "loopback/ways.rs"]
+mod ways;

@@ -1,7 +1,6 @@
 //! A conversation with an HTTP proxy before anything is sent through it: CONNECT (RFC 9110 section 9.3.6), or a look in absolute-form.
 
-use super::proxy::Proxy;
-use super::secret::Secret;
+use super::proxy::{Credentials, Proxy};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -58,6 +57,8 @@ impl Errand {
 const PAGE: usize = 16 * 1024;
 /// How long a refusal's page may take after its head. A connection whose page did not come is not used again.
 const PAGE_WITHIN: Duration = Duration::from_secs(2);
+/// Stands in place of what is not shown.
+const HIDDEN: &str = "(not shown)";
 /// How many characters of a page are kept.
 const WORDS: usize = 200;
 
@@ -188,15 +189,27 @@ fn plain_words(page: &str) -> String {
     }
     words.push_str(rest);
     let words: Vec<&str> = words.split_whitespace().collect();
-    words.join(" ").chars().take(WORDS).collect()
+    words.join(" ")
 }
 
-/// The proxy's words without what it may have repeated of the secret.
-pub(super) fn without(words: &str, secret: Option<&Secret>) -> Untrusted {
-    match secret.filter(|secret| !secret.expose().is_empty()) {
-        Some(secret) => Untrusted::new(&words.replace(secret.expose(), "(not shown)")),
-        None => Untrusted::new(words),
+/// A run of letters and digits from this length on may be a token, and is not shown: the shortest that signs in by Basic as `ada:secret`
+/// has 16.
+const TOKEN: usize = 16;
+
+/// The first of the proxy's words, without what it may have repeated of that which signed in.
+pub(super) fn without(words: &str, credentials: Option<&Credentials>) -> Untrusted {
+    let mut words = words.to_owned();
+    if let Some(who) = credentials.filter(|who| !who.password.expose().is_empty()) {
+        words = words.replace(who.password.expose(), HIDDEN);
     }
+    let is_token = |word: &str| {
+        word.len() >= TOKEN
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b))
+            && word.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || b == b'=')
+    };
+    let hidden = words.split(' ').map(|word| if is_token(word.trim_matches(['"', ',', '.', '\''])) { HIDDEN } else { word });
+    let kept: String = hidden.collect::<Vec<_>>().join(" ").chars().take(WORDS).collect();
+    Untrusted::new(&kept)
 }
 
 #[cfg(test)]
@@ -208,6 +221,8 @@ mod tests {
         let page = "<html><head><title>ERROR: Access Denied</title><style>a{b:c}</style></head><body>\n<h1>Sorry</h1>,  ask <b>IT</b>.<!-- x > y --></body>";
         assert_eq!(plain_words(page), "ERROR: Access Denied Sorry , ask IT .");
         assert_eq!(plain_words("<unfinished"), "");
-        assert_eq!(without("you sent pa55", Some(&Secret::new("pa55"))).as_str(), "you sent (not shown)");
+        let who = Credentials { user: "ada".into(), password: crate::net::secret::Secret::new("pa 55") };
+        let said = without("you sent pa 55 by Basic YWRhOnBhIDU1MTIz. Sorry, authentication failed", Some(&who));
+        assert_eq!(said.as_str(), "you sent (not shown) by Basic (not shown) Sorry, authentication failed");
     }
 }

@@ -293,7 +293,7 @@ impl Gate {
 
     fn refused(&self, refusal: &Refusal, means: Means) -> Failure {
         let kind = Kind::CredentialsRefused { schemes: shown(&refusal.offers), tried: means.name().to_owned() };
-        let words = without(&refusal.words, self.proxy.credentials.as_ref().map(|who| &who.password));
+        let words = without(&refusal.words, self.proxy.credentials.as_ref());
         let detail = if words.is_empty() { String::new() } else { format!("it says: {words}") };
         self.failure(kind, Untrusted::new(&detail))
     }

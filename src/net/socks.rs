@@ -45,7 +45,8 @@ pub(super) async fn tunnel(io: Io, proxy: &Proxy, host: &str, port: u16) -> Resu
                 (Operation::SignIn, Kind::CredentialsRequired(schemes), String::new())
             }
             Error::ConnectionRefused => (Operation::Tunnel, Kind::Refused, error.to_string()),
-            Error::HostUnreachable | Error::NetworkUnreachable | Error::TtlExpired => {
+            // A failure without a reason is no rule: who is to blame stays open.
+            Error::HostUnreachable | Error::NetworkUnreachable | Error::TtlExpired | Error::GeneralSocksServerFailure => {
                 (Operation::Tunnel, Kind::Unreachable, error.to_string())
             }
             Error::InvalidResponseVersion | Error::InvalidReservedByte | Error::UnknownAddressType => {

@@ -22,7 +22,7 @@ pub struct TargetFacts {
 /// How bytes left the machine.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RouteFacts {
-    /// `direct`, `http-proxy`, `https-proxy`, `socks4a-proxy` or `socks5-proxy`.
+    /// `direct`, `http-proxy`, `https-proxy`, `socks4a-proxy` or `socks5-proxy`; `unknown` when the script gave no answer.
     pub kind: String,
     /// Who chose: `flag`, `environment`, `system`, `pac` or `none`.
     pub source: String,
@@ -78,6 +78,7 @@ impl RouteFacts {
         let signed_in = self.signed_in.as_ref().map(|scheme| format!(", signed in by {scheme}")).unwrap_or_default();
         let mut words = match &self.proxy {
             Some(proxy) => format!("through the {kind} {proxy} ({from}{signed_in})"),
+            None if self.kind == "unknown" => format!("not known ({from})"),
             None => format!("direct (no proxy; {from})"),
         };
         for passed_over in &self.passed_over {

@@ -10,7 +10,7 @@ use crate::transport::Via;
 const CREDENTIALS: &str = "Give the user with --proxy-user, and the password at the prompt, in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
 
 /// What to do after a refusal: trying again locks accounts.
-const REFUSED: &str = "Nothing else was tried with these credentials, so as not to lock the account. Check the user (for NTLM as DOMAIN\\USER) and the password.";
+const REFUSED: &str = "Nothing else was tried with these credentials, so as not to lock the account. Check the user (--proxy-user, for NTLM as DOMAIN\\USER) and the password.";
 
 /// Judges one leg: the last attempt speaks for it, and the tunnel for WebSockets alone.
 pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {

@@ -81,6 +81,12 @@ impl Process {
         self
     }
 
+    /// Waits until it has made a file.
+    pub(crate) fn made(mut self, file: &Path) -> Self {
+        self.until(|_| file.exists().then_some(()));
+        self
+    }
+
     fn until<T>(&mut self, look: impl Fn(&Self) -> Option<T>) -> T {
         let deadline = Instant::now() + READY;
         loop {
@@ -219,6 +225,13 @@ pub(crate) struct Checked {
 /// Runs `check` to its end.
 pub(crate) fn check(what: &str, flags: &[&str]) -> Checked {
     start_check(what, binary(), flags).finish()
+}
+
+/// Runs `check` to its end with these variables alone.
+pub(crate) fn check_with(what: &str, flags: &[&str], variables: &[(&str, &str)]) -> Checked {
+    let mut command = Command::new("/usr/bin/env");
+    command.arg("-i").args(variables.iter().map(|(name, value)| format!("{name}={value}"))).arg(BINARY);
+    start_check(what, command, flags).finish()
 }
 
 /// Starts `check` without any setting of the environment; `what` names its report.

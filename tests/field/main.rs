@@ -28,4 +28,12 @@ mod privoxy;
 #[cfg(unix)]
 mod relay;
 #[cfg(unix)]
+mod sign_in;
+#[cfg(unix)]
+mod socks;
+#[cfg(unix)]
 mod squid;
+#[cfg(unix)]
+mod system;
+#[cfg(unix)]
+mod tls_proxy;

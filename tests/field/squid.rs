@@ -1,6 +1,7 @@
 //! Squid as an explicit proxy.
 
 use crate::harness::{Dir, Process, Serve, check, free_port, installed};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Anything goes.
@@ -23,6 +24,11 @@ pub(crate) struct Squid {
 
 impl Squid {
     pub(crate) fn start(rules: &str) -> Option<Self> {
+        Self::start_by(rules, Command::new)
+    }
+
+    /// Started by a command that ends with the program.
+    pub(crate) fn start_by(rules: &str, command: impl FnOnce(PathBuf) -> Command) -> Option<Self> {
         let program = installed("squid")?;
         let (dir, port) = (Dir::new(), free_port());
         let at = dir.path().display();
@@ -41,7 +47,7 @@ sslproxy_session_cache_size 0
 "
         );
         let config = dir.write("squid.conf", &format!("{own}{rules}"));
-        let mut command = Command::new(program);
+        let mut command = command(program);
         // A name of its own keeps its shared memory apart from that of others.
         command.args(["-N", "-n", &format!("field{port}"), "-f"]).arg(config);
         Some(Self { process: Process::start("squid", command, dir).stop_gently().listening(port), port })

@@ -229,7 +229,9 @@ impl Gate {
         let Some(sign_in) = &o.sign_in else { return Err(self.required(errand, &asked, &[])) };
         now(Operation::SignIn);
         let private = self.proxy.protocol == Protocol::Https;
-        let (all, why_not) = sign_in.means(&asked.offers, self.proxy.credentials.is_some(), private);
+        // A user without a password is nobody: an attempt with an empty one would count against the account.
+        let password = self.proxy.credentials.as_ref().is_some_and(|who| !who.password.expose().is_empty());
+        let (all, why_not) = sign_in.means(&asked.offers, password, private);
         let mut why_not: Vec<String> = why_not.into_iter().map(str::to_owned).collect();
         let mut refused = None;
         let mut password_spent = false;

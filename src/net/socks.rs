@@ -6,16 +6,23 @@ use proxyprobe_probes::io::Io;
 use proxyprobe_probes::timeline::End;
 use proxyprobe_probes::untrusted::Untrusted;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
-use tokio_socks::{Error, TargetAddr};
+use tokio_socks::{Error, IntoTargetAddr};
 
 /// Asks the proxy at the other end of `io` for a tunnel to the server.
 pub(super) async fn tunnel(io: Io, proxy: &Proxy, host: &str, port: u16) -> Result<Io, Failure> {
     let observer = io.observer();
     let below = io.observer();
-    let target = match host.parse() {
-        Ok(address) => TargetAddr::Ip(std::net::SocketAddr::new(address, port)),
-        Err(_) => TargetAddr::Domain(host.into(), port),
+    let wrong = |operation, kind, detail: &str| Failure {
+        operation,
+        kind,
+        peer: Untrusted::new(&if operation == Operation::SignIn { proxy.address() } else { through(host, port, proxy) }),
+        detail: Untrusted::new(detail),
     };
+    let target = (host, port).into_target_addr().map_err(|error| wrong(Operation::Tunnel, Kind::Other, &error.to_string()))?;
+    // The library writes the user of SOCKS 4 and a name of 255 bytes into one buffer of 513 bytes, without looking.
+    if proxy.protocol == Protocol::Socks4a && proxy.credentials.as_ref().is_some_and(|who| who.user.len() > 200) {
+        return Err(wrong(Operation::SignIn, Kind::Other, "a user of SOCKS 4 may have 200 bytes here"));
+    }
     let opened = match (proxy.protocol, &proxy.credentials) {
         (Protocol::Socks4a, Some(who)) => {
             Socks4Stream::connect_with_userid_and_socket(io, target, &who.user).await.map(Socks4Stream::into_inner)
@@ -37,6 +44,8 @@ pub(super) async fn tunnel(io: Io, proxy: &Proxy, host: &str, port: u16) -> Resu
                 let kind = Kind::CredentialsRefused { schemes: vec![Untrusted::new("identd")], tried: "user".to_owned() };
                 (Operation::SignIn, kind, error.to_string())
             }
+            // No password, or one that is too long: nothing was sent.
+            Error::InvalidAuthValues(why) => (Operation::SignIn, Kind::CredentialsRequired(password()), (*why).to_owned()),
             Error::NoAcceptableAuthMethods | Error::AuthorizationRequired if proxy.credentials.is_none() => {
                 (Operation::SignIn, Kind::CredentialsRequired(password()), String::new())
             }
@@ -61,11 +70,7 @@ pub(super) async fn tunnel(io: Io, proxy: &Proxy, host: &str, port: u16) -> Resu
             },
             _ => (Operation::Tunnel, Kind::Forbidden, error.to_string()),
         };
-        let peer = match operation {
-            Operation::SignIn => proxy.address(),
-            _ => through(host, port, proxy),
-        };
-        Failure { operation, kind, peer: Untrusted::new(&peer), detail: Untrusted::new(&detail) }
+        wrong(operation, kind, &detail)
     })
 }
 

@@ -141,6 +141,10 @@ fn basic_in_cleartext_is_not_the_second_choice() {
     let ran = flags(&proxy, &["--proxy-auth", "digest"]);
     assert_eq!((ran.code, tried.load(Ordering::Relaxed)), (3, 0), "{}", ran.stdout);
     assert!(ran.stdout.contains("is not offered"), "{}", ran.stdout);
+    // A user without a password is not tried with an empty one.
+    let (proxy, tried) = refusing("Proxy-Authenticate: Basic realm=\"x\"\r\n", is_basic);
+    let ran = check(&["--proxy", &format!("http://ada@{proxy}"), &serve.http], &[]);
+    assert_eq!((ran.code, tried.load(Ordering::Relaxed)), (3, 0), "{}", ran.stdout);
 }
 
 /// A proxy that opens tunnels, as HTTP/1.0 does, and passes requests on, for whoever gives the password; the others are told so.

@@ -240,6 +240,15 @@ fn read_duration(text: &str) -> Result<Duration, String> {
     read.ok_or_else(|| "this is no duration; 90s, 30m and 2h are some".to_owned())
 }
 
+/// A text without what stands between `://` and the last `@` of a word: users and passwords.
+pub fn without_credentials(text: &str) -> String {
+    let clean = |word: &str| {
+        let parts = word.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)));
+        parts.map_or_else(|| word.to_owned(), |(scheme, rest)| format!("{scheme}://(not shown)@{rest}"))
+    };
+    text.split_inclusive(char::is_whitespace).map(clean).collect()
+}
+
 /// What the environment says.
 pub struct Environment {
     /// The proxy variables.

@@ -1,7 +1,7 @@
 //! Parses, runs, prints.
 
 use clap::Parser;
-use proxyprobe::cli::{Cli, Environment};
+use proxyprobe::cli::{self, Cli, Environment};
 use proxyprobe::commands::{self, Outcome};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -12,7 +12,14 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to stdout with code 0, mistakes to stderr with code 2.
             let code = if error.use_stderr() { proxyprobe::exit::USAGE } else { proxyprobe::exit::WORKS };
-            let _ = error.print();
+            // A mistake repeats the argument, which may be a proxy's URL that was put in the wrong place.
+            let text = error.render().to_string();
+            let clean = cli::without_credentials(&text);
+            if clean == text {
+                let _ = error.print();
+            } else {
+                say(clean.trim_end());
+            }
             return ExitCode::from(code);
         }
     };

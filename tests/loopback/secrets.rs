@@ -56,3 +56,15 @@ fn a_password_in_the_url_is_refused_and_not_repeated() {
         assert!(!said.contains("s3cret"), "{said}");
     }
 }
+
+#[test]
+fn a_password_in_the_wrong_place_is_not_repeated() {
+    let url = format!("http://user:{CANARY}@proxy:1");
+    for arguments in
+        [vec!["check", "http://x", &url], vec!["check", "--leg", &url], vec![&url], vec!["check", &format!("--prox={url}")]]
+    {
+        let said = outputs(&arguments, &[]);
+        assert!(!said.contains("s3cret"), "{said}");
+        assert!(said.contains("Usage") || said.contains("--help"), "{said}");
+    }
+}

@@ -48,7 +48,7 @@ fn schemes() -> Vec<BTreeMap<&'static str, (u8, u8, u8)>> {
     let blocks = STYLES.split(":root {").skip(1).map(|rest| rest.split_once('}').unwrap().0);
     let colour = |line: &'static str| {
         let (name, hex) = line.trim().strip_prefix("--")?.strip_suffix(';')?.split_once(": #")?;
-        let part = |from: usize| u8::from_str_radix(&hex[from..from + 2], 16).unwrap();
+        let part = |from: usize| u8::from_str_radix(hex.get(from..from + 2).unwrap(), 16).unwrap();
         Some((name, (part(0), part(2), part(4))))
     };
     blocks.map(|block| block.lines().filter_map(colour).collect()).collect()
@@ -80,15 +80,12 @@ fn text_and_drawings_can_be_read_in_each_scheme() {
     let schemes = schemes();
     assert_eq!(schemes.len(), 3);
     for (name, colours) in ["light", "dark", "print"].into_iter().zip(&schemes) {
-        let mut worst = [21.0f64; 2];
-        for (index, (pairs, least)) in [(TEXT, 4.5), (DRAWN, 3.0)].into_iter().enumerate() {
+        for (pairs, least) in [(TEXT, 4.5), (DRAWN, 3.0)] {
             for (over, under) in pairs {
                 let found = contrast(colours[over], colours[under]);
                 assert!(found >= least, "{name}: {over} on {under} has {found:.2}, not {least}");
-                worst[index] = worst[index].min(found);
             }
         }
-        println!("{name}: the faintest text has {:.2}, the faintest line {:.2}", worst[0], worst[1]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The timeline as geometry: where each line of each connection lies. What it looks like is said by the style sheet.
 
-use crate::report::picture::{By, Ending, Fate, How, Lane, Passage, Picture, Testified};
+use crate::report::picture::{Ending, Fate, Lane, Passage, Picture, Testified};
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::finding::seconds;
 use proxyprobe_probes::transport::{Direction, Leg};
@@ -155,7 +155,7 @@ fn row(index: usize, lane: &Lane, scale: &Scale) -> Row {
     let ends = [(&lane.end, CLIENT), (&lane.server_end, SERVER)];
     let marks = |planned: bool| {
         let ends = ends.iter().filter_map(|(end, y)| end.as_ref().map(|end| (end, *y)));
-        ends.filter(|(end, _)| is_plain(end) == planned).map(|(end, y)| mark(scale.place(end.at_ms), y, planned)).collect()
+        ends.filter(|(end, _)| end.is_planned() == planned).map(|(end, y)| mark(scale.place(end.at_ms), y, planned)).collect()
     };
     draw("end", marks(true));
     draw("cut", marks(false));
@@ -174,15 +174,7 @@ fn row(index: usize, lane: &Lane, scale: &Scale) -> Row {
         server_words,
         server_words_x: number(lane.client.map_or(LEFT, |(_, until)| (scale.place(until) + 8.0).min(RIGHT - SERVER_WORDS))),
         end: lane.end.as_ref().map(Ending::label).unwrap_or_default(),
-        bad: lane.end.as_ref().is_some_and(|end| !is_plain(end)),
-    }
-}
-
-/// Whether an end looks like one that was planned: by either of the two ends, in its own time.
-fn is_plain(end: &Ending) -> bool {
-    match end.how {
-        How::GaveUp | How::Failed(_) => false,
-        _ => matches!(end.by, By::Client | By::Server) || end.is_planned(),
+        bad: lane.end.as_ref().is_some_and(|end| !end.is_planned()),
     }
 }
 

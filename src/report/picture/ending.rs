@@ -91,9 +91,16 @@ impl Ending {
         Some(Self { at_ms, how, by })
     }
 
-    /// Whether it came about as this end had planned it.
+    /// Whether it came about as one of the two ends had planned it.
     pub fn is_planned(&self) -> bool {
-        matches!(self.how, How::Closed(Why::Done | Why::Abort) | How::Ended(End::Complete)) && self.by != By::Between
+        match (&self.how, self.by) {
+            (How::Closed(Why::Done | Why::Abort), _) => true,
+            (How::Closed(Why::AfterPeer) | How::Ended(_), By::Client) => true,
+            (How::Closed(Why::AfterPeer) | How::Ended(End::Complete | End::Fin | End::CloseFrame(_)), By::Server) => true,
+            // An answer says itself where it ends.
+            (How::Ended(End::Complete), By::Unknown) => true,
+            _ => false,
+        }
     }
 
     /// In a word or two, for a column: nothing of it comes from the network.

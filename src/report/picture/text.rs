@@ -1,11 +1,10 @@
 //! The timeline for a terminal: one line for each connection, in characters that survive any pipe.
 
 use super::Picture;
-use super::ending::{By, How};
+use super::ending::How;
 use super::lane::Lane;
 use super::passage::Fate;
 use proxyprobe_probes::finding::seconds;
-use proxyprobe_probes::timeline::{End, Why};
 use proxyprobe_probes::transport::Direction;
 use std::fmt::Write;
 
@@ -116,10 +115,10 @@ fn cells(lane: &Lane, scale: &Scale) -> String {
         }
     }
     if let Some(end) = &lane.end {
-        let sign = match (&end.how, end.by) {
-            (How::Failed(_), _) => '!',
-            (How::GaveUp, _) => '?',
-            (How::Closed(Why::Done | Why::Abort) | How::Ended(End::Complete), By::Client | By::Server | By::Unknown) => ']',
+        let sign = match end.how {
+            How::Failed(_) => '!',
+            How::GaveUp => '?',
+            _ if end.is_planned() => ']',
             _ => 'x',
         };
         let column = scale.column(end.at_ms);

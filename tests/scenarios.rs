@@ -2,10 +2,19 @@
 //!
 //! The table is the one that `selftest` runs. The rendered report of each row is kept beside it, by leg;
 //! `UPDATE_EXPECT=1 cargo test --test scenarios` writes it anew.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by panicking and reads its own switch")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking and reads its own switch"
+)]
 
+#[path = "faces/dom.rs"]
+mod dom;
 #[path = "scenarios/faces.rs"]
 mod faces;
+#[path = "scenarios/page.rs"]
+mod page;
 #[path = "scenarios/situations.rs"]
 mod situations;
 

@@ -143,7 +143,7 @@ fn request(way: &Way, path: &str, kind: Kind, nonce: &str) -> (Vec<u8>, RawHead)
     push("Host", way.host.as_bytes(), true);
     // One request a connection: what belongs to a single hop is not compared.
     push("Connection", b"close", true);
-    for (name, value) in &way.headers {
+    for (name, value) in &way.headers_for("GET", path) {
         // What the user adds may be a secret, and so are credentials for a proxy.
         let own = *name == header::USER_AGENT || *name == header::ORIGIN;
         push(&title_case(name.as_str()), value.as_bytes(), own);

@@ -43,3 +43,27 @@ fn median(mut times: Vec<u64>) -> u64 {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Opened;
+    use crate::transport::Via;
+
+    fn paid(took_ms: u64, answered_after_ms: u64) -> Record {
+        let opened = Opened { via: Via::Direct, local: String::new(), remote: String::new(), took_ms };
+        let mut record = Record { opened: Some(opened), proof: Proof::Valid, ..Record::default() };
+        record.client.push(100, Event::Request);
+        record.client.push(100 + answered_after_ms, Event::Response(200));
+        record
+    }
+
+    #[test]
+    fn the_price_is_the_median_of_what_our_server_answered() {
+        let mut all = vec![paid(100, 30), paid(120, 40), paid(110, 50)];
+        let foreign = Record { proof: Proof::None, ..paid(1, 1) };
+        all.push(foreign);
+        assert_eq!(Price::of(all.iter()), Some(Price { request_p50_ms: 40, new_connection_p50_ms: 110, requests: 3 }));
+        assert_eq!(Price::of(all.iter().skip(1)), None, "two are too few");
+    }
+}

@@ -14,7 +14,7 @@ fn all_situations() -> Vec<Situation> {
                     for index in 0..verdicts.len().pow(3) {
                         let [w, s, l] = [index / 25, index / 5 % 5, index % 5].map(|at| verdicts[at]);
                         all.push(Situation {
-                            answers: Answers { client_sends: sends, network, client, interactive },
+                            answers: Answers { client_sends: sends, network, client, interactive, ..Answers::default() },
                             verdicts: [(Transport::WebSocket, w), (Transport::Sse, s), (Transport::LongPolling, l)].into(),
                             longest_idle_ms: 32_000,
                             ..Situation::default()
@@ -195,4 +195,109 @@ fn a_stream_that_starves_is_not_recommended() {
 fn what_weighed_in_is_named() {
     let because = recommend(&limited(idle::CLOSED, "after_ms", 5_000)).because;
     assert_eq!(because, ["idle.closed", "upgrade.header-stripped"]);
+}
+
+#[test]
+fn every_combination_says_who_does_what_next_and_never_two_things_at_once() {
+    for situation in all_situations() {
+        let advice = recommend(&situation);
+        assert!(!advice.next.what.is_empty(), "{situation:?}");
+        assert_eq!(advice.next.who == Who::Developers, advice.transport != "none", "{situation:?}");
+        // What is recommended is no fallback of its own, and what cannot be used is none either.
+        assert!(!advice.fall_back_to.contains(&advice.transport), "{situation:?}");
+        for transport in Transport::ALL.into_iter().filter(|t| advice.fall_back_to.contains(&t.as_str())) {
+            assert!(situation.usable(transport), "{situation:?}");
+        }
+        let streams = advice.transport == "sse" || advice.fall_back_to.contains(&"sse");
+        assert!(situation.answers.client != Client::Constrained || !streams, "{situation:?}");
+    }
+}
+
+/// The order of the rules is the order of the questions: whatever else holds, a need comes before a preference.
+#[test]
+fn no_later_rule_contradicts_an_answer() {
+    for situation in all_situations() {
+        let advice = recommend(&situation);
+        if situation.needs_websocket() && situation.usable(Transport::WebSocket) {
+            assert_eq!(advice.transport, "websocket", "{situation:?}");
+        } else if situation.answers.client == Client::Constrained && situation.usable(Transport::LongPolling) {
+            assert_eq!(advice.transport, "long-polling", "{situation:?}");
+        } else if situation.streams() {
+            assert_eq!(advice.transport, "sse", "{situation:?}");
+        }
+    }
+}
+
+#[test]
+fn the_walk_says_where_each_answer_came_from() {
+    let from = |answers: Answers, through_proxy: bool| {
+        let verdicts = [(Transport::Sse, Verdict::Works)].into();
+        let advice = recommend(&Situation { answers, verdicts, through_proxy, ..Situation::default() });
+        advice.walk.iter().map(|step| step.from).collect::<Vec<_>>()
+    };
+    assert_eq!(from(Answers::default(), true), ["assumed", "measured", "assumed"]);
+    let given = Answers {
+        client_sends: Sends::Occasional,
+        network: Between::Direct,
+        client: Client::Browser,
+        interactive: true,
+        asked: Asked { client: true, ..Asked::default() },
+    };
+    assert_eq!(from(given, true), ["flag", "flag", "asked", "flag"]);
+    assert!(by_answers(Answers::default()).walk.iter().all(|step| step.from == "assumed"));
+}
+
+#[test]
+fn an_inspection_or_an_altered_header_answers_the_second_question() {
+    for code in [crate::tls::INTERCEPTED_TRUSTED_ROOT, crate::headers::ADDED, crate::tls::TERMINATED_BY_FRONT] {
+        let verdicts = [(Transport::Sse, Verdict::Works)].into();
+        let findings = vec![Finding::new(code, "")];
+        let advice = recommend(&Situation { verdicts, findings, ..Situation::default() });
+        let second = advice.walk.get(1).map(|step| (step.answer, step.from));
+        let seen = code != crate::tls::TERMINATED_BY_FRONT;
+        assert_eq!(second, Some((if seen { "yes" } else { "no" }, "measured")), "{}", code.id);
+    }
+}
+
+#[test]
+fn a_substitute_is_named_with_its_price() {
+    let price = Some(Price { request_p50_ms: 38, new_connection_p50_ms: 112, requests: 21 });
+    let with = |websocket, answers| {
+        let verdicts = [(Transport::WebSocket, websocket), (Transport::Sse, Verdict::Works)].into();
+        recommend(&Situation { verdicts, answers, price, ..Situation::default() })
+    };
+    let needs = Answers { client_sends: Sends::HighFrequency, ..Answers::default() };
+    let instead = with(Verdict::Broken, needs);
+    assert_eq!((instead.rule, instead.transport, instead.price), ("websocket-needed-sse-instead", "sse", price));
+    assert_eq!(with(Verdict::Works, needs).price, None);
+    assert_eq!(with(Verdict::Broken, Answers::default()).price, None);
+}
+
+#[test]
+fn where_cleartext_alone_fails_tls_is_named() {
+    let on = |leg| {
+        let verdicts = [(Transport::WebSocket, Verdict::Broken), (Transport::Sse, Verdict::Works)].into();
+        let elsewhere = Transport::ALL.into_iter().map(|transport| (transport, Verdict::Works)).collect();
+        recommend(&Situation { verdicts, elsewhere, leg, ..Situation::default() }).over_tls
+    };
+    assert_eq!(on(Leg::Http), ["websocket", "long-polling"]);
+    assert_eq!(on(Leg::Https), [""; 0]);
+}
+
+#[test]
+fn who_acts_next_is_who_can() {
+    let next = |code: Code, verdict| {
+        let verdicts = Transport::ALL.into_iter().map(|transport| (transport, verdict)).collect();
+        recommend(&Situation { verdicts, findings: vec![Finding::new(code, "")], ..Situation::default() }).next
+    };
+    let refused = next(crate::reach::PROXY_REFUSED_TUNNEL, Verdict::Broken);
+    assert_eq!((refused.who, refused.what), (Who::NetworkTeam, crate::reach::PROXY_REFUSED_TUNNEL.section("Ask")));
+    assert_eq!(next(crate::reach::CONNECT_REFUSED, Verdict::Inconclusive).who, Who::You);
+    let mended = Situation {
+        verdicts: [(Transport::Sse, Verdict::Broken)].into(),
+        findings: vec![Finding::new(sse::BUFFERED_UNTIL_END, "").with("mended_by", "X-Accel-Buffering: no")],
+        longest_idle_ms: 32_000,
+        ..Situation::default()
+    };
+    assert_eq!(recommend(&mended).next.what, "SSE with X-Accel-Buffering: no, heartbeat every 25 s");
 }

@@ -265,7 +265,7 @@ impl Dial for Route {
             // Choosing has deadlines of its own: a script may have to be fetched.
             let settled = self.settle(leg).await;
             let step = Mutex::new(Operation::Connect);
-            self.within(leg, &step, self.open(leg, purpose, &settled, &step)).await
+            self.within(leg, &step, self.open(leg, purpose, settled, &step)).await
         })
     }
 
@@ -274,7 +274,7 @@ impl Dial for Route {
             let settled = self.settle(leg).await;
             let step = Mutex::new(Operation::Connect);
             let looking = async {
-                let way = self.lay(leg, Purpose::Request, &settled, &step, &mut Instant::now()).await?;
+                let way = self.lay(leg, Purpose::Request, settled, &step, &mut Instant::now()).await?;
                 *step.lock().unwrap_or_else(PoisonError::into_inner) = Operation::Tls;
                 let target = self.target();
                 let port = target.port(leg).unwrap_or(leg.default_port());

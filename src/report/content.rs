@@ -79,11 +79,11 @@ impl Content {
         Self {
             lead: lead(report, &path),
             verdict: report.judgement.verdict,
-            note: report.about.note.as_ref().map(ToString::to_string),
+            note: report.about.note.as_ref().map(|note| bounded(note.as_str())),
             remarks: remarks(report),
-            changed: report.changed.clone(),
+            changed: report.changed.iter().map(|change| bounded(change)).collect(),
             series: report.about.series.as_ref().map(Series::words).unwrap_or_default(),
-            facts: facts(report),
+            facts: facts(report).into_iter().map(|(name, value)| (name, bounded(&value))).collect(),
             leg: report.hearing.leg,
             path,
             transports: transports(report),
@@ -94,6 +94,17 @@ impl Content {
             numbers: numbers(report),
             untested: untested(report),
         }
+    }
+}
+
+/// The most characters of one text that a face shows; all of it is in the evidence.
+const SHOWN: usize = 2_000;
+
+/// A text that somebody may read.
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}… (cut)", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -178,8 +189,8 @@ fn settings(code: Code, products: &[Product]) -> Vec<String> {
 
 fn summary(finding: &Finding) -> String {
     match finding.caused_by {
-        Some(cause) => format!("{} A consequence of {}.", finding.summary, cause.id),
-        None => finding.summary.clone(),
+        Some(cause) => format!("{} A consequence of {}.", bounded(&finding.summary), cause.id),
+        None => bounded(&finding.summary),
     }
 }
 
@@ -276,7 +287,7 @@ fn numbers(report: &Report) -> Vec<(String, Vec<(String, String)>)> {
 }
 
 fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    bounded(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// What a green row does not prove.

@@ -88,7 +88,7 @@ fn safe(text: &str) -> String {
     let linked = ["://", "www.", "mailto:"].iter().any(|start| text.to_ascii_lowercase().contains(start));
     let listed =
         text.starts_with(['-', '+', '=']) || text.chars().next().is_some_and(|c| c.is_ascii_digit()) && text.contains(". ");
-    let paired = text.matches('`').count() % 2 == 0;
+    let paired = text.matches('`').count().is_multiple_of(2);
     if within_words && !linked && !listed && paired { text.to_owned() } else { code(text) }
 }
 

@@ -76,6 +76,8 @@ enum Type {
     Headers,
     /// Text that somebody else wrote.
     Foreign,
+    /// Bytes in hex, in which a name may stand: a ClientHello has the server's.
+    Hex,
     /// A command line: paths name users.
     Command,
     /// Our own words, in which names and addresses may stand.
@@ -85,12 +87,12 @@ enum Type {
 impl Type {
     fn of(field: &str) -> Type {
         match field {
-            "host" | "peer" | "proxy" | "local" | "remote" => Type::Host,
+            "host" | "peer" | "proxy" => Type::Host,
             "url" => Type::Url,
             "headers" | "fields" => Type::Headers,
             "command" => Type::Command,
-            // A ClientHello names the host, in hex.
-            "raw" | "body" | "foreign" | "excerpt" | "issuer" | "subject" | "hellos" => Type::Foreign,
+            "hellos" => Type::Hex,
+            "raw" | "body" | "foreign" | "excerpt" | "issuer" | "subject" => Type::Foreign,
             _ => Type::Words,
         }
     }
@@ -147,8 +149,14 @@ impl Report {
                 }
             }
         }
+        // What it said before is not what is left of it.
+        document.as_object_mut().map(|all| all.remove("findings"));
         let mut report = read_value(document)?;
         report.about.hidden = Some(tokens.hidden());
+        report.changed = match (level, self.changed.len()) {
+            (Redaction::Share, differences @ 1..) => vec![format!("{differences} differences, which are not shared")],
+            _ => self.changed,
+        };
         Ok(report)
     }
 }
@@ -174,6 +182,7 @@ fn hide(value: &mut Value, field: &str, tokens: &mut Tokens) {
                 Type::Host | Type::Words | Type::Headers => tokens.scan(text),
                 Type::Url => tokens.url(text),
                 Type::Command => tokens.command(text),
+                Type::Hex => tokens.hex(text),
                 Type::Foreign => tokens.foreign(text),
             }
         }

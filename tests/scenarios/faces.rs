@@ -10,8 +10,8 @@ pub(crate) struct Faces {
     schema: jsonschema::Validator,
 }
 
-/// Names and addresses of the scenarios, which play those of a company.
-const PRIVATE: &[&str] = &["probe.test", "proxy.test", "192.0.2.", "portal.test", "lab root"];
+/// Names and addresses of the scenarios, which play those of a company; one of them in hex, too.
+const PRIVATE: &[&str] = &["probe.test", "proxy.test", "192.0.2.", "portal.test", "lab root", "70726f62652e74657374"];
 
 impl Faces {
     pub(crate) fn new() -> Self {
@@ -23,6 +23,7 @@ impl Faces {
     pub(crate) fn wrong(&self, name: &str, report: &Report) -> Vec<String> {
         let mut wrong = Vec::new();
         wrong.extend(lead(&report.render(Format::Text, false)));
+        wrong.extend(crate::page::wrong_with(report));
         wrong.extend(markdown(&report.render(Format::Markdown, false)));
         let json = report.render(Format::Json, false);
         let value: Value = serde_json::from_str(&json).unwrap();
@@ -96,7 +97,7 @@ fn shared(report: &Report, json: &str) -> Vec<String> {
     if all(report) != all(&shared) {
         wrong.push(format!("what is shared says something else: {:?} and not {:?}", all(&shared), all(report)));
     }
-    for format in [Format::Text, Format::Markdown, Format::Json] {
+    for format in [Format::Text, Format::Markdown, Format::Html, Format::Json] {
         let text = shared.render(format, false);
         wrong.extend(PRIVATE.iter().filter(|name| text.contains(**name)).map(|name| {
             let line = text.lines().find(|line| line.contains(name)).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Finding names and addresses in text, and the tokens that stand for them.
 
 use super::{Hidden, Redaction};
+use proxyprobe_probes::io::proof::hex;
 use proxyprobe_probes::products::marks_in;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -108,6 +109,15 @@ impl Tokens {
             }
         });
         words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Bytes in hex, with as many letters `x` in the place of each known name: lengths stay what they are.
+    pub(super) fn hex(&self, text: &str) -> String {
+        let mut kept = text.to_owned();
+        for host in self.hosts.keys() {
+            kept = kept.replace(&hex(host.as_bytes()), &hex("x".repeat(host.len()).as_bytes()));
+        }
+        kept
     }
 
     /// `Via: 1.1 proxy01 (squid/5.7)`: the second word of each entry is a host, or stands for one (RFC 9110 section 7.6.3).

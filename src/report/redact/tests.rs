@@ -41,3 +41,11 @@ fn a_command_line_keeps_no_path() {
     );
     assert_eq!(shown, "proxyprobe check https://host-1/… --save json=(path) --ca-file (path) --idle 5");
 }
+
+#[test]
+fn a_name_in_hex_is_hidden_and_keeps_its_length() {
+    let mut tokens = Tokens::new(Redaction::Share);
+    tokens.learn_host("probe.corp.example:443");
+    // "probe.corp.example" between two other bytes.
+    assert_eq!(tokens.hex("0070726f62652e636f72702e6578616d706c65ff"), format!("00{}ff", "78".repeat(18)));
+}

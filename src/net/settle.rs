@@ -92,8 +92,12 @@ impl Route {
         let target = self.target();
         let url = format!("{leg}://{}/", target.host_header(leg, target.port(leg).unwrap_or(leg.default_port())));
         let o = &self.options;
-        let means =
-            pac::Means { network: self.network.clone(), pinned: &o.pinned, tls: o.proxy_tls.clone().into(), user_agent: &o.user_agent };
+        let means = pac::Means {
+            network: self.network.clone(),
+            pinned: &o.pinned,
+            tls: o.proxy_tls.clone().into(),
+            user_agent: &o.user_agent,
+        };
         pac::ask(script, &url, &target.host, &means).await
     }
 

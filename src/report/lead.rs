@@ -77,7 +77,8 @@ fn step(report: &Report, path: &[Rung]) -> String {
     let begin = format!("Step {} of {}, {}, {word}", rung.phase.number(), Phase::ALL.len(), rung.phase.title());
     let begin_short = format!("Step {}, {}, {}", rung.phase.number(), rung.phase.title(), word.trim_start_matches("is "));
     let all = roots(report, rung.phase);
-    let worst: Vec<_> = all.into_iter().filter(|finding| State::of(finding) == Some(rung.state)).collect();
+    let most = all.iter().filter_map(|finding| State::of(finding)).max();
+    let worst: Vec<_> = all.into_iter().filter(|finding| State::of(finding) == most).collect();
     let first = worst.first().map(|finding| words(finding)).unwrap_or_default();
     // Where words are too long for a line, the name that `explain` knows has to do.
     let named = worst.first().map(|finding| [Some(finding.code.id.to_owned()), finding.figure()]);

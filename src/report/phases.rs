@@ -2,7 +2,7 @@
 
 use super::Report;
 use proxyprobe_probes::finding::{Code, Finding, Outcome, seconds};
-use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::transport::{Leg, Via};
 use proxyprobe_probes::{Evidence, ProbeId};
 
 /// A step that every connection takes, in this order.
@@ -127,10 +127,16 @@ pub(super) fn roots(report: &Report, phase: Phase) -> Vec<&Finding> {
     all.filter(|f| f.decisive && f.caused_by.is_none() && Phase::of(f.code) == phase).collect()
 }
 
+/// How badly a step went, with what follows within it from its own findings.
+fn worst(report: &Report, phase: Phase) -> Option<State> {
+    let own = |cause: Option<Code>| cause.is_none_or(|cause| Phase::of(cause) == phase);
+    let all = report.judgement.findings.iter().filter(|f| f.decisive && Phase::of(f.code) == phase && own(f.caused_by));
+    all.filter_map(State::of).max()
+}
+
 /// The steps of the deciding leg.
 pub(super) fn phases(report: &Report) -> Vec<Rung> {
-    let states: Vec<Option<State>> =
-        Phase::ALL.iter().map(|phase| roots(report, *phase).into_iter().filter_map(State::of).max()).collect();
+    let states: Vec<Option<State>> = Phase::ALL.iter().map(|phase| worst(report, *phase)).collect();
     // What came after a step took it.
     let reached = Phase::ALL.iter().filter(|phase| **phase > Phase::Http && tried(report, **phase)).count() > 0;
     let mut rungs = Vec::new();
@@ -196,6 +202,20 @@ fn detail(report: &Report, phase: Phase, state: State) -> String {
     if state != State::Passed {
         return String::new();
     }
+    let mut noted: Vec<String> = roots(report, phase).iter().map(|finding| finding.code.in_short()).collect();
+    noted.dedup();
+    // What is worth knowing of a step that was taken all the same.
+    let noted = match noted.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        more => Some(format!("{} things noted below", more.len())),
+    };
+    let parts = [Some(taken(report, phase)).filter(|taken| !taken.is_empty()), noted];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// What is said of a step that was taken.
+fn taken(report: &Report, phase: Phase) -> String {
     let hearing = &report.hearing;
     match phase {
         Phase::Tcp => remote(report).map(|remote| format!("connected to {remote}")).unwrap_or_default(),
@@ -204,7 +224,17 @@ fn detail(report: &Report, phase: Phase, state: State) -> String {
             let round_trip = hearing.circumstances.round_trip_ms;
             format!("our server answered, round trip {round_trip} ms")
         }
-        Phase::Upgrade => "101, and both ends agree on it".to_owned(),
+        Phase::Upgrade => {
+            let mut records = evidence(report, ProbeId::Upgrade).map(Evidence::records).unwrap_or_default().into_iter();
+            let untunnelled = records.any(|record| record.opened.as_ref().is_some_and(|opened| opened.via == Via::AbsoluteForm));
+            // The way that a browser takes is the one that counts.
+            let how = if untunnelled {
+                "101, but asked without a tunnel, as no browser asks"
+            } else {
+                "101, and both ends agree on it"
+            };
+            how.to_owned()
+        }
         Phase::Data => {
             let events = evidence(report, ProbeId::Sse).is_some_and(Evidence::asked).then(|| "events in time".to_owned());
             let messages = hearing.largest_message().map(|bytes| format!("messages of up to {bytes} bytes both ways"));

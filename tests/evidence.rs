@@ -1,0 +1,75 @@
+//! Reports that were saved: of real products, of a real firewall, of servers that were killed, and of earlier versions. Each is read
+//! and judged as it was judged then. A wrong verdict from the wild becomes one file here, and one row.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use proxyprobe::report::{Format, Redaction, Report, read};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The file, its verdict, what is recommended, and the codes that nothing else explains.
+const KEPT: &[(&str, &str, &str, &[&str])] = &[
+    ("firewall-that-drops", "degraded", "sse", &["idle.dropped-silently", "long_poll.cut"]),
+    ("firewall-that-resets", "degraded", "sse", &["idle.dropped-silently", "long_poll.cut"]),
+    ("haproxy-5-s", "degraded", "sse", &["idle.closed", "long_poll.abort-not-propagated", "long_poll.answered-by-gateway"]),
+    ("haproxy-patient", "works", "sse", &["long_poll.abort-not-propagated"]),
+    ("lab-inspects-and-adds", "works", "sse", &["headers.added", "tls.intercepted-trusted-root"]),
+    ("nginx-as-shipped", "broken", "sse", &["sse.buffered-until-end", "upgrade.header-stripped"]),
+    ("privoxy-filtering", "broken", "long-polling", &["sse.buffered-until-end"]),
+    ("relay", "works", "sse", &[]),
+    ("relay-silent-both-ways", "broken", "sse", &["zombie.silent-both-ways"]),
+    ("relay-silent-to-client", "broken", "sse", &["zombie.silent-to-client"]),
+    ("relay-silent-to-server", "broken", "sse", &["zombie.silent-to-server"]),
+    (
+        "server-killed-behind-haproxy",
+        "inconclusive",
+        "none",
+        &["idle.inconclusive", "lifetime.inconclusive", "long_poll.abort-not-propagated", "long_poll.inconclusive"],
+    ),
+    ("server-killed-behind-squid", "inconclusive", "none", &["idle.inconclusive", "long_poll.inconclusive", "sse.inconclusive"]),
+    ("server-stopped-behind-haproxy", "inconclusive", "none", &["reach.server-unavailable"]),
+    ("squid-as-shipped", "broken", "sse", &["reach.proxy-refused-tunnel"]),
+    ("squid-https", "works", "sse", &[]),
+    ("squid-wrong-password", "inconclusive", "none", &["reach.proxy-auth-required"]),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evidence")
+}
+
+fn kept(name: &str) -> Report {
+    let text = std::fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
+    read(&text).unwrap_or_else(|why| panic!("{name}: {why}"))
+}
+
+fn roots(report: &Report) -> BTreeSet<&'static str> {
+    report.judgement.findings.iter().filter(|finding| finding.caused_by.is_none()).map(|finding| finding.code.id).collect()
+}
+
+#[test]
+fn what_was_saved_is_judged_as_it_was_judged_then() {
+    let files: BTreeSet<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(files, KEPT.iter().map(|(name, ..)| (*name).to_owned()).collect());
+    for (name, verdict, recommended, codes) in KEPT {
+        let report = kept(name);
+        assert_eq!(report.judgement.verdict.as_str(), *verdict, "{name}");
+        assert_eq!(report.judgement.recommendation.transport, *recommended, "{name}");
+        assert_eq!(roots(&report), codes.iter().copied().collect(), "{name}");
+        assert_eq!(report.changed, [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn what_was_saved_is_shared_without_its_addresses() {
+    for (name, ..) in KEPT {
+        let codes = roots(&kept(name));
+        let shared = kept(name).redacted(Redaction::Share).unwrap();
+        assert_eq!(roots(&shared), codes, "{name}");
+        for format in [Format::Text, Format::Markdown, Format::Html, Format::Json] {
+            let text = shared.render(format, false);
+            assert!(!text.contains("10.213."), "{name}: {text}");
+        }
+    }
+}

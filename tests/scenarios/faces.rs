@@ -97,7 +97,8 @@ fn shared(report: &Report, json: &str) -> Vec<String> {
     if all(report) != all(&shared) {
         wrong.push(format!("what is shared says something else: {:?} and not {:?}", all(&shared), all(report)));
     }
-    for format in [Format::Text, Format::Markdown, Format::Html, Format::Json] {
+    // A page holds what the text and the JSON hold.
+    for format in [Format::Text, Format::Markdown, Format::Json] {
         let text = shared.render(format, false);
         wrong.extend(PRIVATE.iter().filter(|name| text.contains(**name)).map(|name| {
             let line = text.lines().find(|line| line.contains(name)).unwrap_or_default();

@@ -17,7 +17,7 @@ pub use walk::Step;
 use crate::finding::{Code, Finding, Outcome, Verdict};
 use crate::transport::{Leg, Transport};
 use crate::zombie;
-use crate::{headers, sse, tls};
+use crate::{headers, reach, sse, tls};
 use rules::{NOTHING_WORKS, RULES, Rule};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -232,8 +232,14 @@ impl Situation {
     }
 
     fn middlebox_seen(&self) -> bool {
-        const LOOKED_INTO: &[Code] =
-            &[tls::INTERCEPTED_TRUSTED_ROOT, headers::ADDED, headers::REMOVED, headers::CHANGED, headers::HTTP_VERSION_LOWERED];
+        const LOOKED_INTO: &[Code] = &[
+            reach::ANSWERED_BY_MIDDLEBOX,
+            tls::INTERCEPTED_TRUSTED_ROOT,
+            headers::ADDED,
+            headers::REMOVED,
+            headers::CHANGED,
+            headers::HTTP_VERSION_LOWERED,
+        ];
         let seen = |f: &Finding| f.blames() && f.code.probe() != "reach" || LOOKED_INTO.contains(&f.code);
         self.through_proxy || self.findings.iter().any(seen)
     }

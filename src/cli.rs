@@ -117,6 +117,9 @@ pub struct Check {
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = FormatChoice::Text)]
     pub format: FormatChoice,
+    /// Below the text, draw each connection as a line: when it opened, spoke, was silent and ended
+    #[arg(long)]
+    pub timeline: bool,
     /// Also write the report to a file; repeatable
     #[arg(long, value_name = "FORMAT=FILE")]
     pub save: Vec<String>,
@@ -166,6 +169,9 @@ pub struct Judge {
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = FormatChoice::Text)]
     pub format: FormatChoice,
+    /// Below the text, draw each connection as a line: when it opened, spoke, was silent and ended
+    #[arg(long)]
+    pub timeline: bool,
     /// How much the report hides; secrets are in none
     #[arg(long, value_enum, default_value_t = RedactChoice::None)]
     pub redact: RedactChoice,

@@ -38,10 +38,16 @@ impl Who {
     }
 }
 
-/// What comes next: build on what works; where nothing does, have the worst mended; where nothing is known, find out.
+/// What comes next: build on what works, be it over TLS; where nothing does, have the worst mended; where nothing is known, find out.
 pub(super) fn next(s: &Situation, chosen: Option<Transport>, heartbeat: Option<u64>, hold: Option<u64>) -> Next {
     if let Some(transport) = chosen {
         return Next { who: Who::Developers, what: build(s, transport, heartbeat, hold) };
+    }
+    let over_tls = s.over_tls();
+    if !over_tls.is_empty() {
+        let named = Transport::ALL.into_iter().filter(|transport| over_tls.contains(&transport.as_str()));
+        let named: Vec<&str> = named.map(Transport::in_sentence).collect();
+        return Next { who: Who::Developers, what: format!("use TLS, where this works: {}", named.join(", ")) };
     }
     let first = |outcome: Outcome| s.findings.iter().find(|finding| finding.outcome == outcome);
     let asks = |finding: &Finding| finding.code.section("Ask");

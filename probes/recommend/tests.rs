@@ -285,6 +285,17 @@ fn where_cleartext_alone_fails_tls_is_named() {
 }
 
 #[test]
+fn where_nothing_works_on_cleartext_tls_comes_next() {
+    let verdicts = Transport::ALL.into_iter().map(|transport| (transport, Verdict::Broken)).collect();
+    let elsewhere = Transport::ALL.into_iter().map(|transport| (transport, Verdict::Works)).collect();
+    let findings = vec![Finding::new(crate::reach::ANSWERED_BY_MIDDLEBOX, "")];
+    let advice = recommend(&Situation { verdicts, elsewhere, findings, leg: Leg::Http, ..Situation::default() });
+    assert_eq!((advice.transport, advice.next.who), ("none", Who::Developers));
+    assert_eq!(advice.next.what, "use TLS, where this works: WebSocket, SSE, long polling");
+    assert_eq!(advice.walk.get(1).map(|step| step.answer), Some("yes"));
+}
+
+#[test]
 fn who_acts_next_is_who_can() {
     let next = |code: Code, verdict| {
         let verdicts = Transport::ALL.into_iter().map(|transport| (transport, verdict)).collect();

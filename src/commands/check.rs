@@ -3,7 +3,7 @@
 use super::embedded::embedded;
 use super::questions::{answers, ask};
 use super::route::route;
-use super::values::{format_of, plan, probes, read_save, read_url, redaction_of};
+use super::values::{format_of, plan, printed, probes, read_save, read_url, redaction_of};
 use super::{Outcome, Terminal, interrupted};
 use crate::check::{self, Progress, Ran, check};
 use crate::cli::{Check, Environment, LegChoice};
@@ -86,7 +86,7 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
             Err(why) => format!("proxyprobe: the report was not left with the server: {why}. --save keeps it here."),
         });
     }
-    Ok(Outcome { print: report.render(format, colour), code: exit::of(report.judgement.verdict) })
+    Ok(Outcome { print: printed(&report, format, colour, flags.timeline), code: exit::of(report.judgement.verdict) })
 }
 
 async fn leave_report(door: Option<&Scene>, report: &Report) -> Result<Kept, String> {

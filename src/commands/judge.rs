@@ -1,6 +1,6 @@
 //! `judge` and `diff`: saved reports, without a network.
 
-use super::values::{format_of, read_report, redaction_of};
+use super::values::{format_of, printed, read_report, redaction_of};
 use super::{Outcome, Terminal};
 use crate::cli::{Diff, Environment, Judge, TableFormat};
 use crate::exit;
@@ -14,7 +14,10 @@ pub(super) fn judge(flags: &Judge, environment: &Environment, terminal: Terminal
     let hides = level != crate::report::Redaction::None;
     let report = if hides { report.redacted(level).map_err(|why| why.to_string())? } else { report };
     let colour = terminal.stdout && !flags.no_color && !environment.no_color;
-    Ok(Outcome { print: report.render(format_of(flags.format), colour), code: exit::of(report.judgement.verdict) })
+    Ok(Outcome {
+        print: printed(&report, format_of(flags.format), colour, flags.timeline),
+        code: exit::of(report.judgement.verdict),
+    })
 }
 
 pub(super) fn diff(flags: &Diff) -> Result<Outcome, String> {

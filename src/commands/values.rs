@@ -75,6 +75,11 @@ pub(super) fn format_of(choice: FormatChoice) -> Format {
     }
 }
 
+/// What stdout gets of a report.
+pub(super) fn printed(report: &Report, format: Format, colour: bool, timeline: bool) -> String {
+    if timeline && format == Format::Text { report.with_timeline(colour) } else { report.render(format, colour) }
+}
+
 pub(super) fn redaction_of(choice: RedactChoice) -> Redaction {
     match choice {
         RedactChoice::Default => Redaction::Default,

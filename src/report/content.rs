@@ -6,7 +6,6 @@ use super::{Report, Series};
 use proxyprobe_probes::finding::{Code, Finding, Outcome, Verdict, seconds};
 use proxyprobe_probes::plan::Depth;
 use proxyprobe_probes::products::{Confidence, Product};
-use proxyprobe_probes::recommend::Recommendation;
 use proxyprobe_probes::transport::{Leg, Transport};
 
 /// A whole report.
@@ -90,7 +89,7 @@ impl Content {
             findings: items(findings, &products),
             notes: items(notes, &products),
             advice: advice(report),
-            walk: walk(&report.judgement.recommendation),
+            walk: walk(report),
             numbers: numbers(report),
             untested: untested(report),
         }
@@ -248,13 +247,21 @@ fn named(transports: &[&'static str]) -> Vec<&'static str> {
     transports.iter().filter_map(known).map(Transport::in_sentence).collect()
 }
 
-fn walk(recommendation: &Recommendation) -> Vec<String> {
+fn walk(report: &Report) -> Vec<String> {
+    let recommendation = &report.judgement.recommendation;
     let steps = recommendation.walk.iter();
     let mut walk: Vec<String> =
         steps.map(|step| format!("{} {} ({}): {}.", step.question, step.answer, step.from, step.so)).collect();
-    let measured = match recommendation.because.as_slice() {
-        [] => "nothing stands against it".to_owned(),
-        because => because.join(", "),
+    let mut open: Vec<&str> = Vec::new();
+    for finding in report.judgement.findings.iter().filter(|f| f.decisive && f.outcome == Outcome::Inconclusive) {
+        if !open.contains(&finding.code.id) {
+            open.push(finding.code.id);
+        }
+    }
+    let measured = match (recommendation.because.as_slice(), open.as_slice()) {
+        ([], []) => "nothing stands against it".to_owned(),
+        ([], open) => format!("not all could be judged ({})", open.join(", ")),
+        (because, _) => because.join(", "),
     };
     walk.push(format!("Then the measurements: {measured}. So: {}.", recommendation.transport));
     walk

@@ -95,6 +95,12 @@ impl Report {
         }
     }
 
+    /// The face for people, and below it each connection as a line.
+    pub fn with_timeline(&self, colour: bool) -> String {
+        let picture = picture::text(&picture::Picture::of(&self.hearing), lead::WIDTH);
+        format!("{}\nThe timeline\n{picture}", self.render(Format::Text, colour))
+    }
+
     /// One of its faces.
     pub fn render(&self, format: Format, colour: bool) -> String {
         match format {

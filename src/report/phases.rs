@@ -3,7 +3,7 @@
 use super::Report;
 use proxyprobe_probes::finding::{Code, Finding, Outcome, seconds};
 use proxyprobe_probes::transport::{Leg, Via};
-use proxyprobe_probes::{Evidence, ProbeId};
+use proxyprobe_probes::{Evidence, ProbeId, reach};
 
 /// A step that every connection takes, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +103,8 @@ impl State {
             Outcome::Broken => Some(State::Broken),
             Outcome::Degraded => Some(State::Degraded),
             Outcome::Inconclusive => Some(State::Inconclusive),
+            // These leave their leg untested.
+            _ if [reach::REDIRECTED_TO_HTTPS, reach::SELF_SIGNED_SERVER].contains(&finding.code) => Some(State::Inconclusive),
             Outcome::Works | Outcome::Note => None,
         }
     }
@@ -186,9 +188,10 @@ fn tried(report: &Report, phase: Phase) -> bool {
     probes(phase).iter().any(|probe| evidence(report, *probe).is_some_and(Evidence::asked))
 }
 
-/// Whether any connection of the deciding leg got past a step before the first request.
+/// Whether any connection of the deciding leg got past a step before the first request. The `tls` probe asks over the other leg, too.
 fn opened(report: &Report, phase: Phase) -> bool {
-    let records = report.hearing.evidence.values().filter_map(|legs| legs.get(&report.hearing.leg)).flat_map(Evidence::records);
+    let own = report.hearing.evidence.iter().filter(|(probe, _)| **probe != ProbeId::Tls);
+    let records = own.filter_map(|(_, legs)| legs.get(&report.hearing.leg)).flat_map(Evidence::records);
     let mut opened = records.filter(|record| record.opened.is_some()).peekable();
     let answered = |record: &proxyprobe_probes::exchange::Record| record.response.is_some();
     if phase == Phase::Http { opened.any(answered) } else { opened.peek().is_some() }
@@ -240,7 +243,13 @@ fn taken(report: &Report, phase: Phase) -> String {
             let messages = hearing.largest_message().map(|bytes| format!("messages of up to {bytes} bytes both ways"));
             events.into_iter().chain(messages).collect::<Vec<_>>().join(", ")
         }
-        Phase::Idle => format!("silences up to {} survived", seconds(hearing.plan.longest_idle_ms)),
+        Phase::Idle => {
+            let longest = seconds(hearing.plan.longest_idle_ms);
+            match evidence(report, ProbeId::Idle).is_some_and(Evidence::asked) {
+                true => format!("silences up to {longest} survived"),
+                false => format!("requests held for up to {longest}"),
+            }
+        }
         Phase::Dns | Phase::Tls => String::new(),
     }
 }

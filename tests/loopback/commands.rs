@@ -59,6 +59,14 @@ fn a_saved_report_is_judged_again_with_the_same_code() {
 }
 
 #[test]
+fn the_timeline_has_a_line_for_each_connection() {
+    let ran = run(&["check", "--quick", "--only", "upgrade", "--timeline"]);
+    let (_, timeline) = ran.stdout.split_once("\nThe timeline\n").unwrap_or_else(|| panic!("{}", ran.stdout));
+    assert!(timeline.lines().any(|line| line.contains("Upgrade: websocket")), "{timeline}");
+    assert!(timeline.lines().all(|line| line.chars().count() <= 80 && line.is_ascii()), "{timeline}");
+}
+
+#[test]
 fn every_code_is_explained_and_an_unknown_one_lists_them() {
     let page = run(&["explain", "upgrade.header-stripped"]);
     assert_eq!(page.code, 0);

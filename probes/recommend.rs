@@ -213,7 +213,7 @@ impl Situation {
     /// What can be used here beside what is recommended: what needs the least of a network first.
     fn fall_back_to(&self, chosen: Option<Transport>) -> Vec<&'static str> {
         let order = [Transport::Sse, Transport::LongPolling, Transport::WebSocket].into_iter();
-        let fits = |transport: &Transport| *transport != Transport::Sse || self.answers.client != Client::Constrained;
+        let fits = |transport: &Transport| *transport != Transport::Sse || self.streams();
         let others = order.filter(|transport| chosen.is_some() && Some(*transport) != chosen);
         others.filter(fits).filter(|transport| self.usable(*transport)).map(Transport::as_str).collect()
     }

@@ -45,7 +45,7 @@ impl Record {
 }
 
 /// How a connection left this machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Opened {
     /// Directly or through a proxy.
     pub via: Via,
@@ -55,6 +55,12 @@ pub struct Opened {
     pub remote: String,
     /// Dialling to open, in milliseconds: TCP, proxy and TLS.
     pub took_ms: u64,
+    /// The host and port that the proxy was asked to connect to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel_to: Option<String>,
+    /// The name that the ClientHello asks for (RFC 6066 section 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sni: Option<String>,
 }
 
 /// The head of an HTTP answer.
@@ -137,6 +143,9 @@ impl Witness {
 pub struct ServerNotes {
     /// The head of the request as it arrived.
     pub request: RequestHead,
+    /// The address and port that it came from: behind a proxy or address translation, theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Untrusted>,
     /// What happened then, by the server's clock.
     pub timeline: Timeline,
     /// What lies below HTTP, for the probes that compare it.

@@ -1,5 +1,6 @@
 //! What can be concluded: codes, their fixed outcomes, and findings.
 
+use crate::exchange::Record;
 use crate::transport::{Direction, Leg, Transport};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -188,6 +189,8 @@ pub struct Finding {
     pub summary: String,
     /// The numbers, with units in their names.
     pub measured: Map<String, Value>,
+    /// The connections on which it was seen, by their nonces.
+    pub connections: Vec<String>,
     /// The finding that explains this one away.
     pub caused_by: Option<Code>,
 }
@@ -202,6 +205,7 @@ impl Finding {
             decisive: true,
             summary: summary.into(),
             measured: Map::new(),
+            connections: Vec::new(),
             caused_by: None,
         }
     }
@@ -215,6 +219,17 @@ impl Finding {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.measured.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says on which connections it was seen.
+    #[must_use]
+    pub fn seen_on<'a>(mut self, records: impl IntoIterator<Item = &'a Record>) -> Self {
+        for record in records {
+            if !record.nonce.is_empty() && !self.connections.contains(&record.nonce) {
+                self.connections.push(record.nonce.clone());
+            }
+        }
         self
     }
 

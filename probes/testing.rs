@@ -27,7 +27,7 @@ pub(crate) fn record(client: &str, server: &str) -> Record {
     });
     let remote = client.split_whitespace().find_map(|word| word.strip_prefix("to:")).unwrap_or("192.0.2.1:80");
     let via = if says("absolute-form") { Via::AbsoluteForm } else { Via::Direct };
-    let opened = Opened { via, local: "192.0.2.9".into(), remote: remote.into(), took_ms: 10 };
+    let opened = Opened { via, local: "192.0.2.9".into(), remote: remote.into(), took_ms: 10, ..Opened::default() };
     Record {
         nonce: "n".into(),
         opened: line.first(|e| *e == Event::Opened).map(|_| opened),

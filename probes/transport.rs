@@ -117,10 +117,11 @@ impl Direction {
 }
 
 /// How a connection left this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Via {
     /// Straight to the server's address.
+    #[default]
     Direct,
     /// Through a proxy's CONNECT tunnel (RFC 9110 section 9.3.6).
     Connect,

@@ -14,6 +14,7 @@ use proxyprobe_probes::io::observe::{Declared, Scene, Sheet};
 use proxyprobe_probes::io::pen::{Clock, Entropy};
 use proxyprobe_probes::io::proof::Prover;
 use proxyprobe_probes::plan::Plan;
+use proxyprobe_probes::reach::machine::Machine;
 use proxyprobe_probes::reach::{Asked as ReachAsked, Step, client as reach};
 use proxyprobe_probes::recommend::Answers;
 use proxyprobe_probes::tls::client as tls;
@@ -86,6 +87,11 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         started = run.reach() => started,
         () = stop.cancelled() => None,
     };
+    // It has its own patience, shorter than any run.
+    let machine = {
+        let (route, leg) = (run.route.clone(), run.options.leg);
+        tokio::spawn(async move { route.machine(leg).await })
+    };
     let mut door = None;
     if let Some((scenes, plan)) = started {
         door = scenes.iter().find(|scene| scene.leg == run.options.leg).or(scenes.first()).cloned();
@@ -96,6 +102,11 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         meter.abort();
         run.circumstances.local_address_changed = address_before != run.route.local_address(run.options.leg).await;
     }
+    tokio::select! {
+        biased;
+        machine = machine => run.note_machine(machine.ok()),
+        () = stop.cancelled() => {}
+    }
     if stop.is_cancelled() {
         run.circumstances.cut_short_at_ms = Some(clock.ms());
     }
@@ -103,7 +114,7 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
     let by_wall = u64::try_from(jiff::Timestamp::now().duration_since(wall).as_millis()).unwrap_or(0);
     run.circumstances.slept_ms = by_wall.saturating_sub(duration_ms);
     run.circumstances.client_lag_ms = lag.load(Ordering::Relaxed);
-    Ran { report: run.report(wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), duration_ms), door }
+    Ran { report: run.report(wall.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(), duration_ms), door }
 }
 
 /// A run under way.
@@ -130,7 +141,9 @@ impl Run {
             proxy: run.route.proxy(leg).map(|proxy| Untrusted::new(&proxy.address())),
             served_certificate: served.map(|sha256| Untrusted::new(sha256)),
             body: None,
+            title: None,
             proven_elsewhere,
+            machine: None,
         };
         let entropy = self.options.entropy.clone();
         let mut sheets: BTreeMap<Leg, Sheet<ReachAsked>> = BTreeMap::new();
@@ -215,6 +228,19 @@ impl Run {
             }
         }
         Some((scenes, plan))
+    }
+
+    /// Puts what is known of this machine beside the attempts of the URL's own leg.
+    fn note_machine(&mut self, machine: Option<Machine>) {
+        let own = self.evidence.get_mut(&ProbeId::Reach).and_then(|legs| legs.get_mut(&self.options.leg));
+        let (Some(machine), Some(Evidence::Reach(attempts))) = (machine.filter(|machine| *machine != Machine::default()), own)
+        else {
+            return;
+        };
+        if let Some(first) = attempts.first() {
+            let asked = ReachAsked { step: Step::Machine, machine: Some(machine), ..first.asked.clone() };
+            attempts.push(Exchange { asked, record: Record::default() });
+        }
     }
 
     /// Looks at whoever answered TLS in a way that was not accepted.

@@ -105,6 +105,10 @@ pub struct Check {
     #[arg(long = "for", id = "during", value_name = "DURATION", value_parser = read_duration)]
     pub during: Option<Duration>,
 
+    /// Run once more without the proxy, and report side by side what the proxy changes
+    #[arg(long, requires = "url", conflicts_with_all = ["no_proxy", "repeat", "during"])]
+    pub compare_direct: bool,
+
     /// Words for whoever receives the report
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,

@@ -8,6 +8,8 @@
 
 #[path = "loopback/commands.rs"]
 mod commands;
+#[path = "loopback/compared.rs"]
+mod compared;
 #[path = "loopback/hostile.rs"]
 mod hostile;
 #[path = "loopback/lab.rs"]

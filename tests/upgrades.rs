@@ -110,7 +110,9 @@ async fn run() -> (usize, Vec<String>) {
             proxy: None,
             served_certificate: None,
             body: None,
+            title: None,
             proven_elsewhere: false,
+            machine: None,
         };
         let started = reach::start(&*route, &about, &sheet, Duration::from_secs(30)).await.unwrap();
         // A busy machine is slow, not broken: answers may take their time, but they must come.

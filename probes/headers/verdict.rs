@@ -55,7 +55,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
         findings.push(both.lowered.iter().fold(finding, measured));
     }
     findings.extend(products(exchange, notes).into_iter().map(identified));
-    findings
+    findings.into_iter().map(|finding| finding.seen_on([&exchange.record])).collect()
 }
 
 fn differences(asked: &Asked, record: &Record, notes: &ServerNotes) -> Both {

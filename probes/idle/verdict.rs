@@ -194,6 +194,9 @@ fn server_end(record: &Record, at: u64, around: &Circumstances) -> ServerEnd {
 
 fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let fates: Vec<(u64, Fate)> = rungs.iter().map(|rung| (rung.asked.silent_ms, fate(rung, around))).collect();
+    let of = |wanted: fn(&Fate) -> bool| {
+        rungs.iter().zip(&fates).filter(move |(_, (_, fate))| wanted(fate)).map(|(rung, _)| &rung.record)
+    };
     let opened = fates.iter().filter(|(_, fate)| *fate != Fate::Unopened).count();
     // Nothing opened at all: whatever kept it from opening has a finding of its own.
     if opened == 0 {
@@ -208,20 +211,25 @@ fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
                 format!("{refused} of {} connections at once did not come about; their silences were not tried.", fates.len()),
             )
             .with("opened", opened)
-            .with("refused", refused),
+            .with("refused", refused)
+            .seen_on(of(|fate| *fate == Fate::Unopened)),
         );
     }
-    let died = fates.iter().any(|(_, fate)| matches!(fate, Fate::Ended { .. } | Fate::Silent { .. }));
+    let dead = |fate: &Fate| matches!(fate, Fate::Ended { .. } | Fate::Silent { .. });
+    let died = fates.iter().any(|(_, fate)| dead(fate));
     let doubt =
         fates.iter().find_map(|(silent, fate)| if let Fate::Doubted(doubt) = fate { Some((*silent, *doubt)) } else { None });
     match (died, doubt) {
-        (true, _) if different_remotes(rungs) => findings.push(inconclusive(Doubt::DifferentRemotes)),
+        (true, _) if different_remotes(rungs) => {
+            findings.push(inconclusive(Doubt::DifferentRemotes).seen_on(rungs.iter().map(|rung| &rung.record)));
+        }
         (true, _) => {
             let first_speaker = rungs.first().map_or(Speaker::Client, |rung| rung.asked.first_speaker);
-            findings.push(limit(&fates, first_speaker, around));
+            findings.push(limit(&fates, first_speaker, around).seen_on(of(dead)));
         }
         (false, Some((silent, doubt))) => {
-            findings.push(inconclusive(doubt).with("silence_ms", silent).with("survived_ms", survived(&fates)));
+            let finding = inconclusive(doubt).with("silence_ms", silent).with("survived_ms", survived(&fates));
+            findings.push(finding.seen_on(of(|fate| matches!(fate, Fate::Doubted(_)))));
         }
         (false, None) => {}
     }

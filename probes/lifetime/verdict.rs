@@ -13,7 +13,10 @@ const EARLY_MS: u64 = 2_000;
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     evidence
         .iter()
-        .filter_map(|twin| life(twin, around).map(|finding| finding.on(twin.asked.transport).with("via", twin.record.via())))
+        .filter_map(|twin| {
+            let finding = life(twin, around)?.on(twin.asked.transport).with("via", twin.record.via());
+            Some(finding.seen_on([&twin.record]))
+        })
         .collect()
 }
 

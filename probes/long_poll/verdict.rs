@@ -17,7 +17,7 @@ const GRACE_MS: u64 = 1_000;
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let (aborted, held): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.abort_ms.is_some());
     let mut findings = ladder(&held, around);
-    findings.extend(aborted.into_iter().filter_map(|exchange| abort(&exchange.record, around)));
+    findings.extend(aborted.into_iter().filter_map(|one| Some(abort(&one.record, around)?.seen_on([&one.record]))));
     findings.into_iter().map(|finding| finding.on(Transport::LongPolling)).collect()
 }
 
@@ -92,15 +92,18 @@ fn fate(exchange: &Exchange<Asked>, around: &Circumstances) -> Fate {
 }
 
 fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
-    let mut fates: Vec<(u64, Fate)> = held.iter().map(|exchange| (exchange.asked.hold_ms, fate(exchange, around))).collect();
-    fates.sort_by_key(|(hold, _)| *hold);
+    let mut held = held.to_vec();
+    held.sort_by_key(|exchange| exchange.asked.hold_ms);
+    let fates: Vec<(u64, Fate)> = held.iter().map(|exchange| (exchange.asked.hold_ms, fate(exchange, around))).collect();
+    let of = |wanted: fn(&Fate) -> bool| {
+        held.iter().zip(&fates).filter(move |(_, (_, fate))| wanted(fate)).map(|(exchange, _)| &exchange.record)
+    };
+    let dead = |fate: &Fate| matches!(fate, Fate::Foreign { .. } | Fate::Ended { .. } | Fate::Silent { .. });
     let survived = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Answered)).map(|(hold, _)| *hold).max().unwrap_or(0);
     let mut findings = Vec::new();
     if fates.iter().any(|(_, fate)| matches!(fate, Fate::Stale)) {
-        findings.push(Finding::new(
-            CACHED,
-            "A held request got an answer that the server had made for another one: something in between caches.",
-        ));
+        let summary = "A held request got an answer that the server had made for another one: something in between caches.";
+        findings.push(Finding::new(CACHED, summary).seen_on(of(|fate| matches!(fate, Fate::Stale))));
     }
     let died = fates.iter().find_map(|(hold, fate)| match fate {
         _ if survived == 0
@@ -140,10 +143,14 @@ fn ladder(held: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     match (died, doubt) {
         // A longer hold that was answered says that this is no limit of time.
         (Some((after, _)), _) if survived > after => {
-            findings.push(inconclusive(Doubt::Unclear).with("survived_ms", survived).with("lost_ms", after));
+            let finding = inconclusive(Doubt::Unclear).with("survived_ms", survived).with("lost_ms", after);
+            findings.push(finding.seen_on(of(dead)));
         }
-        (Some((_, finding)), _) => findings.push(finding.with("survived_ms", survived)),
-        (None, Some((hold, doubt))) => findings.push(inconclusive(doubt).with("hold_ms", hold).with("survived_ms", survived)),
+        (Some((_, finding)), _) => findings.push(finding.with("survived_ms", survived).seen_on(of(dead))),
+        (None, Some((hold, doubt))) => {
+            let finding = inconclusive(doubt).with("hold_ms", hold).with("survived_ms", survived);
+            findings.push(finding.seen_on(of(|fate| matches!(fate, Fate::Doubted(_)))));
+        }
         (None, None) => {}
     }
     findings

@@ -1,5 +1,6 @@
 //! The client's half: starts the run, and proves each leg.
 
+use super::page::title;
 use super::server::ROUTE;
 use super::{Asked, Step};
 use crate::exchange::Proof;
@@ -25,17 +26,18 @@ pub struct Started {
     pub at_ms: u64,
 }
 
+/// So many bytes of a foreign body are kept: enough for the marks of a product.
+const BODY: usize = 300;
+
 /// Asks the server for a run, by POST and where that is not answered by our server, by GET.
 pub async fn start(dial: &dyn Dial, about: &Asked, sheet: &Sheet<Asked>, within: Duration) -> Option<Started> {
     for (step, method) in [(Step::Start, Method::POST), (Step::StartByGet, Method::GET)] {
         let page = sheet.ask(Asked { step, ..about.clone() });
-        match attempt(dial, about, &page, method, within).await {
+        match attempt(dial, about, (sheet, step), &page, method, within).await {
             Attempt::Started(started) => return Some(*started),
             // Without a connection, or with an answer from a gateway, another method changes nothing.
             Attempt::Unreachable => return None,
-            Attempt::Foreign(body) => {
-                sheet.amend(|asked| asked.step == step, |asked| asked.body = Some(body.clone()));
-            }
+            Attempt::Foreign => {}
         }
     }
     None
@@ -43,11 +45,18 @@ pub async fn start(dial: &dyn Dial, about: &Asked, sheet: &Sheet<Asked>, within:
 
 enum Attempt {
     Started(Box<Started>),
-    Foreign(Untrusted),
+    Foreign,
     Unreachable,
 }
 
-async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, within: Duration) -> Attempt {
+async fn attempt(
+    dial: &dyn Dial,
+    about: &Asked,
+    (sheet, step): (&Sheet<Asked>, Step),
+    page: &Page,
+    method: Method,
+    within: Duration,
+) -> Attempt {
     let way = match dial.dial(about.leg, Purpose::Request).await {
         Ok(way) => way,
         Err(failure) => {
@@ -65,9 +74,9 @@ async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, wi
         Err(failure) => {
             // A POST that is cut off or answered with garbage may be a POST that somebody blocks.
             let blocked = matches!(failure.kind, Kind::NotHttp | Kind::Reset | Kind::Closed);
-            let detail = failure.detail.clone();
+            keep(sheet, step, failure.detail.as_str());
             page.failed(failure);
-            return if blocked { Attempt::Foreign(detail) } else { Attempt::Unreachable };
+            return if blocked { Attempt::Foreign } else { Attempt::Unreachable };
         }
     };
     let at_ms = page.pen.clock.ms();
@@ -110,10 +119,25 @@ async fn attempt(dial: &dyn Dial, about: &Asked, page: &Page, method: Method, wi
             page.pen.note(Event::Received(What::Body, 0, Some(0)));
             Attempt::Started(Box::new(Started { start, round_trip_ms: at_ms - asked_ms, at_ms }))
         }
-        // A gateway that cannot reach the server, or the server over its limits: asking by GET changes nothing.
-        None if matches!(status, 407 | 429 | 502..=504) => Attempt::Unreachable,
-        None => Attempt::Foreign(Untrusted::from_bytes(text.as_bytes(), 300)),
+        None => {
+            keep(sheet, step, &text);
+            // A gateway that cannot reach the server, or the server over its limits: asking by GET changes nothing.
+            if matches!(status, 407 | 429 | 502..=504) { Attempt::Unreachable } else { Attempt::Foreign }
+        }
     }
+}
+
+/// Keeps the beginning of what came in the server's place.
+fn keep(sheet: &Sheet<Asked>, step: Step, text: &str) {
+    let body = Untrusted::from_bytes(text.as_bytes(), BODY);
+    let title = title(text).map(|title| Untrusted::new(&title));
+    sheet.amend(
+        |asked| asked.step == step,
+        |asked| {
+            asked.body = Some(body.clone());
+            asked.title.clone_from(&title);
+        },
+    );
 }
 
 /// How long the other leg may take: two retransmissions of a SYN (1 s and 2 s, RFC 6298). The run waits for it.
@@ -145,8 +169,7 @@ pub async fn hello(scene: &Scene, about: &Asked, sheet: &Sheet<Asked>) {
             if proof == Proof::Valid {
                 page.pen.note(Event::Received(What::Body, 0, None));
             } else {
-                let body = Untrusted::from_bytes(text.as_bytes(), 300);
-                sheet.amend(|asked| asked.step == Step::Hello, |asked| asked.body = Some(body.clone()));
+                keep(sheet, Step::Hello, &text);
             }
             page.pen.note(Event::Closed(Why::Done));
         }

@@ -2,7 +2,10 @@
 
 #[cfg(feature = "io")]
 pub mod client;
-pub mod products;
+pub mod machine;
+#[cfg(feature = "io")]
+mod page;
+mod products;
 #[cfg(feature = "io")]
 mod server;
 mod verdict;
@@ -15,6 +18,7 @@ use crate::plan::Cost;
 use crate::probe::Probe;
 use crate::transport::Leg;
 use crate::untrusted::Untrusted;
+use machine::Machine;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +51,15 @@ pub const REDIRECTED_TO_HTTPS: Code = code!("reach.redirected-to-https", Note);
 /// The TLS leg has a certificate of the server's own making.
 pub const SELF_SIGNED_SERVER: Code = code!("reach.self-signed-server", Note);
 
+/// The proxy listens on this machine.
+pub const PROXY_ON_THIS_MACHINE: Code = code!("reach.proxy-on-this-machine", Note);
+/// Connections leave through a VPN or another tunnel.
+pub const THROUGH_TUNNEL: Code = code!("reach.through-tunnel", Note);
+/// The places that can name a proxy name different ones.
+pub const PROXY_SETTINGS_DIFFER: Code = code!("reach.proxy-settings-differ", Note);
+/// No connection over one address family, while the other one works.
+pub const ADDRESS_FAMILY_FAILS: Code = code!("reach.address-family-fails", Note);
+
 /// Can the server be reached, and is it ours?
 pub struct Reach;
 
@@ -67,8 +80,14 @@ pub struct Asked {
     pub served_certificate: Option<Untrusted>,
     /// The first words of the body of an answer that was not ours.
     pub body: Option<Untrusted>,
+    /// The title of that page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Untrusted>,
     /// Whether the server was proven to be there, over another leg.
     pub proven_elsewhere: bool,
+    /// What of this machine lies on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
 }
 
 /// What an attempt is for.
@@ -83,6 +102,8 @@ pub enum Step {
     Hello,
     /// Asking the proxy for the tunnel that a WebSocket would use on the cleartext leg.
     Tunnel,
+    /// Looking at this machine; nothing is asked of the server.
+    Machine,
 }
 
 impl Probe for Reach {
@@ -103,6 +124,10 @@ impl Probe for Reach {
         ANSWERED_BY_MIDDLEBOX,
         REDIRECTED_TO_HTTPS,
         SELF_SIGNED_SERVER,
+        PROXY_ON_THIS_MACHINE,
+        THROUGH_TUNNEL,
+        PROXY_SETTINGS_DIFFER,
+        ADDRESS_FAMILY_FAILS,
     ];
     const COST: Cost = Cost::Quiet;
     type Asked = Asked;

@@ -25,9 +25,3 @@ pub(super) fn named_in<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'sta
     let all: Vec<String> = texts.map(str::to_ascii_lowercase).collect();
     MARKS.iter().find(|(_, mark)| all.iter().any(|text| text.contains(mark))).map(|(product, _)| *product)
 }
-
-/// The mark of a product that is in a text.
-pub fn mark_in(text: &str) -> Option<&'static str> {
-    let text = text.to_ascii_lowercase();
-    MARKS.iter().find(|(_, mark)| text.contains(mark)).map(|(_, mark)| *mark)
-}

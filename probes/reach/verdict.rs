@@ -14,21 +14,27 @@ const REFUSED: &str = "Nothing else was tried with these credentials, so as not 
 
 /// Judges one leg: the last attempt speaks for it, and the tunnel for WebSockets alone.
 pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
-    let (tunnels, attempts): (Vec<_>, Vec<_>) = evidence.iter().partition(|exchange| exchange.asked.step == Step::Tunnel);
+    let here: Vec<Finding> =
+        evidence.iter().filter_map(|exchange| exchange.asked.machine.as_ref()).flat_map(machine::judge).collect();
+    let asked = evidence.iter().filter(|exchange| exchange.asked.step != Step::Machine);
+    let (tunnels, attempts): (Vec<_>, Vec<_>) = asked.partition(|exchange| exchange.asked.step == Step::Tunnel);
     let proven =
         attempts.iter().any(|exchange| exchange.record.proof == Proof::Valid && exchange.record.client.failed().is_none());
     let mut findings = Vec::new();
     if !proven {
-        let all: Vec<Finding> = attempts.iter().map(|exchange| attempt(&exchange.asked, &exchange.record)).collect();
+        let all: Vec<Finding> =
+            attempts.iter().map(|exchange| attempt(&exchange.asked, &exchange.record).seen_on([&exchange.record])).collect();
         // The last attempt speaks for the leg, unless an earlier one showed who answers there.
         let telling = all.iter().find(|finding| finding.blames()).or(all.last());
         findings.extend(telling.cloned());
     }
     for exchange in tunnels {
         if let Some((_, failure)) = exchange.record.client.failed() {
-            findings.push(failed(failure, &exchange.asked).with("transport", "websocket").with("via", Via::Connect.as_str()));
+            let finding = failed(failure, &exchange.asked).with("transport", "websocket").with("via", Via::Connect.as_str());
+            findings.push(finding.seen_on([&exchange.record]));
         }
     }
+    findings.extend(here);
     findings
 }
 
@@ -59,8 +65,9 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
         429 | 502..=504 => Finding::new(
             SERVER_UNAVAILABLE,
             format!(
-                "{} is not available: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.",
-                server(asked)
+                "{} is not available: HTTP {status}. Either the server is down or over its limits, or a gateway cannot reach it.{}",
+                server(asked),
+                titled(asked)
             ),
         ),
         300..=399
@@ -71,13 +78,18 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
         _ => match positive_evidence(asked, record, location) {
             Some(why) => Finding::new(
                 ANSWERED_BY_MIDDLEBOX,
-                format!("Something in between answered in place of {}: {why}.", server(asked)),
+                format!(
+                    "Something in between answered in place of {}, with HTTP {status}: {why}.{}",
+                    server(asked),
+                    titled(asked)
+                ),
             ),
             None => Finding::new(
                 NOT_OUR_SERVER,
                 format!(
-                    "{} answered with HTTP {status}, but it is not a proxyprobe server. Is the address right, and is `proxyprobe serve` running there?",
-                    server(asked)
+                    "{} answered with HTTP {status}, but it is not a proxyprobe server.{} Is the address right, and is `proxyprobe serve` running there?",
+                    server(asked),
+                    titled(asked)
                 ),
             ),
         },
@@ -89,7 +101,7 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
 fn positive_evidence(asked: &Asked, record: &Record, location: &str) -> Option<String> {
     let head = record.response.as_ref()?;
     if head.status == 511 {
-        return Some("HTTP 511, a network that wants a login (RFC 6585 section 6)".to_owned());
+        return Some("this network wants a login first (RFC 6585 section 6)".to_owned());
     }
     if let Some((_, host)) =
         host_of(location).filter(|(_, host)| (300..400).contains(&head.status) && *host != plain_name(asked.host.as_str()))
@@ -102,7 +114,12 @@ fn positive_evidence(asked: &Asked, record: &Record, location: &str) -> Option<S
     if let Some(product) = products::named_in(texts.chain(names).chain(body)) {
         return Some(format!("the answer carries the marks of {product}"));
     }
-    asked.proven_elsewhere.then(|| format!("HTTP {}, while the server was proven to be there over the other leg", head.status))
+    asked.proven_elsewhere.then(|| "the server was proven to be there over the other leg".to_owned())
+}
+
+/// What the page calls itself.
+fn titled(asked: &Asked) -> String {
+    asked.title.as_ref().map(|title| format!(" Its page has the title \"{title}\".")).unwrap_or_default()
 }
 
 /// Scheme and host of an absolute URL, both in lower case, the host without the root's dot.

@@ -59,7 +59,9 @@ pub(super) fn next(s: &Situation, chosen: Option<Transport>, heartbeat: Option<u
 }
 
 fn build(s: &Situation, transport: Transport, heartbeat: Option<u64>, hold: Option<u64>) -> String {
-    let name = transport.in_sentence();
+    // What the client would have sent through the WebSocket that it needs goes another way.
+    let substitute = s.needs_websocket() && transport != Transport::WebSocket;
+    let name = format!("{}{}", transport.in_sentence(), if substitute { " and a POST per action" } else { "" });
     let every = |seconds: u64| format!("heartbeat every {seconds} s");
     match transport {
         Transport::LongPolling => match hold {
@@ -67,8 +69,8 @@ fn build(s: &Situation, transport: Transport, heartbeat: Option<u64>, hold: Opti
             None => format!("use {name}"),
         },
         Transport::Sse if s.mended() => match heartbeat {
-            Some(seconds) => format!("SSE with X-Accel-Buffering: no, {}", every(seconds)),
-            None => "SSE with the header X-Accel-Buffering: no".to_owned(),
+            Some(seconds) => format!("{name} with X-Accel-Buffering: no, {}", every(seconds)),
+            None => format!("{name} with the header X-Accel-Buffering: no"),
         },
         _ => match heartbeat {
             Some(seconds) => format!("use {name}, with a {}", every(seconds)),

@@ -48,10 +48,9 @@ fn median(mut times: Vec<u64>) -> u64 {
 mod tests {
     use super::*;
     use crate::exchange::Opened;
-    use crate::transport::Via;
 
     fn paid(took_ms: u64, answered_after_ms: u64) -> Record {
-        let opened = Opened { via: Via::Direct, local: String::new(), remote: String::new(), took_ms };
+        let opened = Opened { took_ms, ..Opened::default() };
         let mut record = Record { opened: Some(opened), proof: Proof::Valid, ..Record::default() };
         record.client.push(100, Event::Request);
         record.client.push(100 + answered_after_ms, Event::Response(200));

@@ -47,11 +47,12 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
             *finding = finding.clone().with("mended_by", "X-Accel-Buffering: no; Cache-Control: no-cache, no-transform");
         }
     }
+    let mut findings: Vec<Finding> =
+        findings.into_iter().map(|finding| finding.seen_on(of(Kind::Plain).map(|plain| &plain.record))).collect();
     if let Some(resumed) = of(Kind::Resumed) {
-        findings.extend(resume(resumed, around));
+        findings.extend(resume(resumed, around).map(|finding| finding.seen_on([&resumed.record])));
     }
-    let via = |finding: Finding| finding.on(Transport::Sse);
-    findings.into_iter().map(via).collect()
+    findings.into_iter().map(|finding| finding.on(Transport::Sse)).collect()
 }
 
 /// The encoding that the path gave the stream.

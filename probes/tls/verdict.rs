@@ -10,10 +10,13 @@ use crate::products;
 /// Judges the session, and the look where there was none.
 pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
     let of = |step| evidence.iter().filter(move |exchange| exchange.asked.step == step);
-    let mut findings: Vec<Finding> = of(Step::Session).flat_map(|one| compared(&one.asked, &one.record)).collect();
+    let mut findings: Vec<Finding> = of(Step::Session)
+        .flat_map(|one| compared(&one.asked, &one.record).into_iter().map(|finding| finding.seen_on([&one.record])))
+        .collect();
     for look in of(Step::Look) {
         let arrived = of(Step::Seen).find_map(|one| one.record.witness.notes()?.below.hello_seen);
-        findings.extend(if look.asked.client.is_some() { stranger(&look.asked) } else { refused(&look.record, arrived) });
+        let finding = if look.asked.client.is_some() { stranger(&look.asked) } else { refused(&look.record, arrived) };
+        findings.extend(finding.map(|finding| finding.seen_on([&look.record])));
     }
     findings
 }

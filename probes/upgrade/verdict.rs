@@ -29,7 +29,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
         finding
     };
     let via = record.opened.as_ref().map(|opened| opened.via);
-    let finding = finding.on(Transport::WebSocket).with("via", via.map_or("none", Via::as_str));
+    let finding = finding.on(Transport::WebSocket).with("via", via.map_or("none", Via::as_str)).seen_on([record]);
     vec![if via == Some(Via::AbsoluteForm) { finding.not_decisive() } else { finding }]
 }
 

@@ -24,12 +24,16 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let mut findings: Vec<Finding> = evidence
         .iter()
         .filter(|exchange| exchange.asked.part == Part::Beat)
-        .filter_map(|exchange| conversation(exchange, around))
-        .map(|finding| if contradicted(&finding) { inconclusive(Doubt::Contradicted) } else { finding })
+        .filter_map(|exchange| Some((exchange, conversation(exchange, around)?)))
+        .map(|(exchange, finding)| {
+            let finding = if contradicted(&finding) { inconclusive(Doubt::Contradicted) } else { finding };
+            finding.seen_on([&exchange.record])
+        })
         .collect();
     // What is wrong at a beat is not said again of sizes.
     if findings.is_empty() {
-        findings.extend(sizes::judge(evidence, around));
+        let sent_for_size = evidence.iter().filter(|exchange| exchange.asked.part != Part::Beat).map(|exchange| &exchange.record);
+        findings.extend(sizes::judge(evidence, around).map(|finding| finding.seen_on(sent_for_size)));
     }
     findings
 }

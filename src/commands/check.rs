@@ -2,18 +2,18 @@
 
 use super::embedded::embedded;
 use super::questions::{answers, ask};
-use super::route::route;
+use super::route::{Ways, credentials};
 use super::values::{format_of, plan, printed, probes, read_save, read_url, redaction_of};
 use super::{Outcome, Terminal, interrupted};
 use crate::check::{self, Progress, Ran, check};
 use crate::cli::{Check, Environment, LegChoice};
 use crate::console::{Console, Say};
 use crate::exit;
-use crate::net::Route;
-use crate::report::{About, Format, Report, Series};
+use crate::report::{Compared, Format, Report, Series};
 use crate::upload;
 use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::io::pen::Entropy;
+use proxyprobe_probes::reach::PROXY_AUTH_REQUIRED;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Kept;
@@ -61,14 +61,28 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
     let (stop, at_once) = (CancellationToken::new(), CancellationToken::new());
     let within = flags.timeout.map(Duration::from_secs);
     let watch = tokio::spawn(interruptions(stop.clone(), at_once.clone(), within, terminal.say));
-    let way = || route(&flags.route, &environment, target.clone(), embedded.as_ref(), terminal.say);
-    let ran = tokio::select! {
-        ran = repeatedly(&flags, options, way, &console, &stop) => Some(ran?),
-        () = at_once.cancelled() => None,
+    let ways = Ways {
+        flags: &flags.route,
+        environment: &environment,
+        target,
+        embedded: embedded.as_ref(),
+        credentials: credentials(&flags.route, &environment)?,
+        say: terminal.say,
+    };
+    let several = is_repeated(&flags);
+    let mut so_far = SoFar::default();
+    let ended = tokio::select! {
+        ended = runs(&flags, options, &ways, &console, &stop, &mut so_far) => ended,
+        () = at_once.cancelled() => Ok(()),
     };
     watch.abort();
     console.finish();
-    let Some(Ran { mut report, door }) = ran else { return Ok(Outcome { print: String::new(), code: exit::INCONCLUSIVE }) };
+    let Some(Ran { mut report, door }) = so_far.whole(several) else {
+        return ended.map(|()| Outcome { print: String::new(), code: exit::INCONCLUSIVE });
+    };
+    if let Err(why) = ended {
+        (terminal.say)(&format!("proxyprobe: {why}; reporting what was measured before"));
+    }
     report.about.note = flags.note.as_deref().map(Untrusted::new);
     report.about.command = Some(Untrusted::new(&environment.command));
     let report = report.redacted(redaction_of(flags.redact)).map_err(|why| why.to_string())?;
@@ -94,45 +108,81 @@ async fn leave_report(door: Option<&Scene>, report: &Report) -> Result<Kept, Str
     upload::leave(door, report.render(Format::Json, false)).await
 }
 
-/// Checks as often as the flags ask for, each time anew from the name of the server on, and gives the report to be shown.
-async fn repeatedly(
-    flags: &Check,
-    options: check::Options,
-    way: impl Fn() -> Result<Route, String>,
-    console: &Console,
-    stop: &CancellationToken,
-) -> Result<Ran, String> {
-    if flags.repeat.is_none() && flags.during.is_none() {
-        return Ok(check(options, Arc::new(way()?), console, stop.clone()).await);
+/// What the runs have given so far. It is there also when a later one is not waited for.
+#[derive(Default)]
+struct SoFar {
+    series: Series,
+    shown: Option<Report>,
+    door: Option<Scene>,
+}
+
+impl SoFar {
+    fn add(&mut self, Ran { report, door }: Ran) {
+        self.shown = Some(self.series.add(self.shown.take(), report));
+        self.door = door;
     }
-    let begun = Instant::now();
-    let (mut series, mut shown) = (Series::default(), None);
-    loop {
-        let number = series.runs.len() + 1;
-        let of = flags.repeat.map(|times| format!(" of {times}")).unwrap_or_default();
-        let numbered = Numbered { console, prefix: format!("run {number}{of}: ") };
-        let Ran { report, door } = check(options.clone(), Arc::new(way()?), &numbered, stop.clone()).await;
-        let shown_now = series.add(shown.take(), report);
-        let enough = match (flags.repeat, flags.during) {
-            (Some(times), _) => series.runs.len() >= times as usize,
-            (None, Some(during)) => begun.elapsed() >= during,
-            (None, None) => true,
-        };
-        if enough || stop.is_cancelled() {
-            let about = About { series: Some(series), ..shown_now.about.clone() };
-            return Ok(Ran { report: Report { about, ..shown_now }, door });
-        }
-        shown = Some(shown_now);
+
+    /// The report to be shown; where it is one of `several`, with how often each thing was seen.
+    fn whole(self, several: bool) -> Option<Ran> {
+        let mut report = self.shown?;
+        report.about.series = several.then_some(self.series);
+        Some(Ran { report, door: self.door })
     }
 }
 
+fn is_repeated(flags: &Check) -> bool {
+    flags.repeat.is_some() || flags.during.is_some()
+}
+
+/// Checks as often as the flags ask for, each time anew from the name of the server on.
+async fn runs(
+    flags: &Check,
+    options: check::Options,
+    ways: &Ways<'_>,
+    console: &Console,
+    stop: &CancellationToken,
+    so_far: &mut SoFar,
+) -> Result<(), String> {
+    let begun = Instant::now();
+    loop {
+        let number = so_far.series.runs.len() + 1;
+        let of = flags.repeat.map(|times| format!(" of {times}")).unwrap_or_default();
+        let prefix = if is_repeated(flags) { format!("run {number}{of}: ") } else { String::new() };
+        let numbered = Named { console, prefix };
+        let ran = check(options.clone(), Arc::new(ways.set()?), &numbered, stop.clone()).await;
+        // A password that was refused is not sent again by the next run: accounts are locked after a few.
+        let locked_out = ran.report.judgement.findings.iter().any(|finding| finding.code == PROXY_AUTH_REQUIRED);
+        so_far.add(ran);
+        let enough = match (flags.repeat, flags.during) {
+            (Some(times), _) => so_far.series.runs.len() >= times as usize,
+            (None, Some(during)) => begun.elapsed() >= during,
+            (None, None) => true,
+        };
+        if enough || locked_out || stop.is_cancelled() {
+            break;
+        }
+    }
+    let Some(report) = so_far.shown.as_mut().filter(|_| flags.compare_direct && !stop.is_cancelled()) else { return Ok(()) };
+    if report.route.proxy.is_none() {
+        (ways.say)("proxyprobe: no proxy is in use, so there is nothing to compare with --compare-direct");
+        return Ok(());
+    }
+    let without = Named { console, prefix: "without the proxy: ".to_owned() };
+    let direct = check(options, Arc::new(ways.direct()?), &without, stop.clone()).await;
+    // Half a run would differ in what it did not come to.
+    if !stop.is_cancelled() {
+        report.about.without_proxy = Some(Compared::new(report, &direct.report));
+    }
+    Ok(())
+}
+
 /// Says which of several runs it is.
-struct Numbered<'a> {
+struct Named<'a> {
     console: &'a Console,
     prefix: String,
 }
 
-impl Progress for Numbered<'_> {
+impl Progress for Named<'_> {
     fn step(&self, what: &str, lasts: Option<Duration>) {
         self.console.step(&format!("{}{what}", self.prefix), lasts);
     }

@@ -18,14 +18,47 @@ use std::time::Duration;
 /// How long a dial may take, with proxy and TLS: two retransmissions of a SYN (1 s + 2 s, RFC 6298) on a slow path, and room.
 const DIAL: Duration = Duration::from_secs(10);
 
-/// The way to the server that the flags and the environment ask for.
-pub(super) fn route(
-    flags: &RouteFlags,
-    environment: &Environment,
-    target: Target,
-    embedded: Option<&Embedded>,
-    say: Say,
-) -> Result<Route, String> {
+/// The ways to the server, one for each run: what changes meanwhile counts from the next run on, a password is asked for once.
+pub(super) struct Ways<'a> {
+    pub(super) flags: &'a RouteFlags,
+    pub(super) environment: &'a Environment,
+    pub(super) target: Target,
+    pub(super) embedded: Option<&'a Embedded>,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) say: Say,
+}
+
+impl Ways<'_> {
+    /// The way that the flags, the environment and the system ask for.
+    ///
+    /// # Errors
+    /// What cannot be used.
+    pub(super) fn set(&self) -> Result<Route, String> {
+        let proxies = match self.embedded {
+            Some(embedded) => embedded.proxies.clone(),
+            None => proxies(self.flags, self.environment, &self.target, self.say)?,
+        };
+        self.by(match &self.credentials {
+            Some(credentials) => proxies.with_credentials(credentials.clone()),
+            None => proxies,
+        })
+    }
+
+    /// The way without any proxy.
+    ///
+    /// # Errors
+    /// What cannot be used.
+    pub(super) fn direct(&self) -> Result<Route, String> {
+        self.by(Proxies::none(Source::Flag))
+    }
+
+    fn by(&self, proxies: Proxies) -> Result<Route, String> {
+        let Ways { flags, embedded, target, say, .. } = self;
+        route(flags, *embedded, target.clone(), proxies, *say)
+    }
+}
+
+fn route(flags: &RouteFlags, embedded: Option<&Embedded>, target: Target, proxies: Proxies, say: Say) -> Result<Route, String> {
     let network = Arc::new(System);
     let family = match (flags.ipv4, flags.ipv6) {
         (true, _) => Family::V4,
@@ -51,10 +84,7 @@ pub(super) fn route(
     let value =
         |text: &str, flag: &str| HeaderValue::from_str(text).map_err(|_| format!("{flag}: this cannot stand in a header"));
     let options = RouteOptions {
-        proxies: match embedded {
-            Some(embedded) => embedded.proxies.clone(),
-            None => proxies(flags, environment, &target, say)?,
-        },
+        proxies,
         pinned: Pinned::new(network.clone(), family, overrides),
         proxy_tls: client_config(TrustOptions { pin: None, roots: roots.clone(), system: true })?,
         tls: client_config(match embedded {
@@ -105,13 +135,28 @@ fn proxies(flags: &RouteFlags, environment: &Environment, target: &Target, say: 
         (None, None) => {
             let set = Proxies::environment(&environment.proxies, &target.host, port)
                 .map_err(|(name, why)| format!("{name} cannot be used as a proxy: {why}. --no-proxy goes without it."))?;
-            set.unwrap_or_else(|| system_settings(&target.host, port))
+            let system = system_settings(&target.host, port);
+            match set {
+                Some(mut set) => {
+                    set.said.extend(system.said);
+                    set
+                }
+                None => system,
+            }
         }
     };
     if let Some(why) = &proxies.unread {
         say(&format!("proxyprobe: the system's proxy settings do not count: {why}"));
     }
-    let Some(user) = &flags.proxy_user else { return Ok(proxies) };
+    Ok(proxies)
+}
+
+/// Who signs in at a proxy that has no user of its own.
+///
+/// # Errors
+/// When the password cannot be read.
+pub(super) fn credentials(flags: &RouteFlags, environment: &Environment) -> Result<Option<Credentials>, String> {
+    let Some(user) = &flags.proxy_user else { return Ok(None) };
     let password = match (&flags.proxy_password_file, &environment.proxy_password) {
         (Some(file), _) => {
             let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
@@ -120,7 +165,7 @@ fn proxies(flags: &RouteFlags, environment: &Environment, target: &Target, say: 
         (None, Some(password)) => password.clone(),
         (None, None) => ask_password(user)?,
     };
-    Ok(proxies.with_credentials(Credentials { user: user.clone(), password }))
+    Ok(Some(Credentials { user: user.clone(), password }))
 }
 
 /// Asks for the password, where somebody can be asked.

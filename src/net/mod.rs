@@ -2,6 +2,7 @@
 
 mod connect;
 mod gate;
+mod machine;
 pub mod pac;
 pub mod proxy;
 mod resolve;
@@ -15,9 +16,10 @@ mod system;
 mod tcp;
 pub mod tls;
 
+pub use machine::Here;
 pub use resolve::{Family, Pinned};
 pub use route::{Route, RouteOptions, Target};
-pub use settings::{Proxies, Setting, Source, Variables};
+pub use settings::{Proxies, Said, Setting, Source, Variables};
 pub use settle::Taken;
 pub use sign_in::{Scheme, SignIn};
 pub use system::settings as system_settings;
@@ -37,4 +39,9 @@ pub trait Network: Send + Sync {
 
     /// The local address that would be used towards `address`, to notice a change of network.
     fn local_towards(&self, address: SocketAddr) -> Option<std::net::IpAddr>;
+
+    /// The interfaces of this machine, where it has real ones.
+    fn interfaces(&self) -> Vec<Here> {
+        Vec::new()
+    }
 }

@@ -227,7 +227,7 @@ async fn get(script: &Script, url: &Url, means: &Means<'_>) -> Result<Answer, Fa
     }
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, means.user_agent.clone());
-    let opened = Opened { via: Via::Direct, local: local.to_string(), remote: remote.to_string(), took_ms: 0 };
+    let opened = Opened { via: Via::Direct, local: local.to_string(), remote: remote.to_string(), ..Opened::default() };
     let authority = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let host = format!("{}{authority}", url.host_str().unwrap_or_default());
     let way = Way { io, opened, prefix: String::new(), host, headers, sign: None, tls: None };

@@ -79,6 +79,15 @@ impl Pinned {
         Err(last.unwrap_or_else(|| fail(operation, Kind::Other, "", &peer)))
     }
 
+    /// All addresses of a host, where the choice among them is free: it is a name, and no flag names an address or a family.
+    pub(super) async fn free(&self, host: &str, port: u16) -> Vec<SocketAddr> {
+        let bound = self.family != Family::Any || self.overrides.contains_key(&(host.to_owned(), port));
+        if bound || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+            return Vec::new();
+        }
+        self.look_up(host, port).await.unwrap_or_default()
+    }
+
     /// The address that was kept for a host.
     pub async fn kept(&self, host: &str) -> Option<IpAddr> {
         self.kept.lock().await.get(host).copied()

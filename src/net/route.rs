@@ -172,6 +172,8 @@ impl Route {
             let port = target.port(leg).unwrap_or(leg.default_port());
             // Boxed: the handshake's state would make every future that dials as large as a TLS session.
             let (io, secured) = Box::pin(tls::open(way.io, &self.options.tls, &target.host, port)).await?;
+            // An address is not put into the extension.
+            way.opened.sni = target.host.trim_matches(['[', ']']).parse::<IpAddr>().is_err().then(|| target.host.clone());
             way = Way { io, tls: Some(secured), ..way };
         }
         way.opened.took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -221,7 +223,13 @@ impl Route {
             }
         };
         let Passed { io, local, remote } = passed;
-        let opened = Opened { via, local: local.to_string(), remote: remote.to_string(), took_ms: 0 };
+        let opened = Opened {
+            via,
+            local: local.to_string(),
+            remote: remote.to_string(),
+            tunnel_to: (via == Via::Connect).then(|| target.authority(port)),
+            ..Opened::default()
+        };
         Ok(Way { io, opened, prefix, host: target.host_header(leg, port), headers, sign, tls: None })
     }
 

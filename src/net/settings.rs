@@ -2,7 +2,9 @@
 
 use super::pac::Script;
 use super::proxy::{Credentials, Proxy, Unusable};
+use proxyprobe_probes::reach::machine;
 use proxyprobe_probes::transport::Leg;
+use proxyprobe_probes::untrusted::Untrusted;
 use std::net::IpAddr;
 
 /// Who chose a route.
@@ -54,6 +56,28 @@ pub enum Setting {
     Script(Script),
 }
 
+impl Setting {
+    /// The way as a person is told it, without credentials.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Setting::Direct => "direct".to_owned(),
+            Setting::Proxy(proxy) => format!("{} {}", proxy.protocol.kind(), proxy.address()),
+            Setting::Script(script) => format!("the script {}", script.shown()),
+        }
+    }
+}
+
+/// What one place that can name a proxy says, by leg.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The place: `environment`, or a store of the system.
+    pub place: &'static str,
+    /// On the cleartext leg.
+    pub http: String,
+    /// On the TLS leg.
+    pub https: String,
+}
+
 /// The routes of a run, by leg.
 #[derive(Clone)]
 pub struct Proxies {
@@ -61,6 +85,8 @@ pub struct Proxies {
     pub source: Source,
     /// Why the system's settings could not be read, where they would have counted.
     pub unread: Option<String>,
+    /// What each place says, the one that counts first; empty where a flag decides.
+    pub said: Vec<Said>,
     pub(super) http: Setting,
     pub(super) https: Setting,
     /// For proxies that have none of their own.
@@ -85,7 +111,7 @@ impl Proxies {
 
     /// A setting for each leg.
     pub fn of_settings(source: Source, http: Setting, https: Setting) -> Self {
-        Self { source, unread: None, http, https, credentials: None }
+        Self { source, unread: None, said: Vec::new(), http, https, credentials: None }
     }
 
     /// What the environment says for a host; `None` when it says nothing.
@@ -114,7 +140,8 @@ impl Proxies {
         }
         let http = pick(Leg::Http, &variables.http, "HTTP_PROXY")?;
         let https = pick(Leg::Https, &variables.https, "HTTPS_PROXY")?;
-        Ok(Some(Self::of_settings(Source::Environment, http, https)))
+        let said = vec![Said { place: "environment", http: http.words(), https: https.words() }];
+        Ok(Some(Self { said, ..Self::of_settings(Source::Environment, http, https) }))
     }
 
     /// What is set for a leg.
@@ -123,6 +150,12 @@ impl Proxies {
             Leg::Http => &self.http,
             Leg::Https => &self.https,
         }
+    }
+
+    /// What each place says for a leg, for the report.
+    pub(super) fn said(&self, leg: Leg) -> Vec<machine::Setting> {
+        let says = |said: &Said| Untrusted::new(if leg == Leg::Http { &said.http } else { &said.https });
+        self.said.iter().map(|said| machine::Setting { place: said.place.to_owned(), says: says(said) }).collect()
     }
 
     /// The same with these credentials for every proxy that has none.

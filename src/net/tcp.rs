@@ -1,6 +1,7 @@
 //! Real sockets.
 
 use super::Network;
+use super::machine::{Here, interfaces};
 use proxyprobe_probes::exchange::KernelNote;
 use proxyprobe_probes::io::{BoxFuture, Control, Io};
 use socket2::SockRef;
@@ -36,6 +37,10 @@ impl Network for System {
         let socket = UdpSocket::bind(any).ok()?;
         socket.connect(address).ok()?;
         socket.local_addr().ok().map(|local| local.ip())
+    }
+
+    fn interfaces(&self) -> Vec<Here> {
+        interfaces()
     }
 }
 

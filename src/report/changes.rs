@@ -138,7 +138,7 @@ impl Found {
     }
 }
 
-fn same(name: &str, before: &Value, after: &Value) -> bool {
+pub(super) fn same(name: &str, before: &Value, after: &Value) -> bool {
     match (before.as_u64(), after.as_u64()) {
         (Some(before), Some(after)) => {
             let apart = before.abs_diff(after);

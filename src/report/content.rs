@@ -1,8 +1,9 @@
 //! What a report says, in order and in words, before any of its faces lays it out. Plain text: each face escapes for itself.
 
+use super::connections::{Connection, connections, for_the_logs};
 use super::lead::lead;
 use super::phases::{Rung, phases};
-use super::{Report, Series};
+use super::{Compared, Report, Series};
 use proxyprobe_probes::finding::{Code, Finding, Outcome, Verdict, seconds};
 use proxyprobe_probes::plan::Depth;
 use proxyprobe_probes::products::{Confidence, Product};
@@ -18,10 +19,8 @@ pub(super) struct Content {
     pub(super) note: Option<String>,
     /// What must be known before anything else is believed.
     pub(super) remarks: Vec<String>,
-    /// What it said otherwise when it was saved.
-    pub(super) changed: Vec<String>,
-    /// How often each finding was seen, when the check was repeated.
-    pub(super) series: Vec<String>,
+    /// What comes from more than this one run: headings with lines, of which there are some.
+    pub(super) beside: Vec<(&'static str, Vec<String>)>,
     /// What was probed, through what and when.
     pub(super) facts: Vec<(&'static str, String)>,
     /// The leg that decides.
@@ -44,6 +43,9 @@ pub(super) struct Content {
     pub(super) untested: String,
 }
 
+/// Stands before the connections of a finding.
+pub(super) const IN_THE_LOGS: &str = "To be looked for in logs (UTC, by this machine's clock):";
+
 /// One code, with everywhere that it was found.
 pub(super) struct Item {
     /// The code.
@@ -58,6 +60,8 @@ pub(super) struct Item {
     pub(super) network_team: String,
     /// What to set in the products that were recognised.
     pub(super) settings: Vec<String>,
+    /// Connections on which it was seen, for whoever looks for them in a log.
+    pub(super) logs: Vec<String>,
 }
 
 /// One place where a code was found.
@@ -75,19 +79,20 @@ impl Content {
         let all = &report.judgement.findings;
         let (notes, findings) = all.iter().partition(|finding| finding.outcome == Outcome::Note);
         let products = report.hearing.products();
+        // Without a network there is nobody's log to look into.
+        let connections = if report.target.embedded { Vec::new() } else { connections(report) };
         Self {
             lead: lead(report, &path),
             verdict: report.judgement.verdict,
             note: report.about.note.as_ref().map(|note| bounded(note.as_str())),
             remarks: remarks(report),
-            changed: report.changed.iter().map(|change| bounded(change)).collect(),
-            series: report.about.series.as_ref().map(Series::words).unwrap_or_default(),
+            beside: beside(report),
             facts: facts(report).into_iter().map(|(name, value)| (name, bounded(&value))).collect(),
             leg: report.hearing.leg,
             path,
             transports: transports(report),
-            findings: items(findings, &products),
-            notes: items(notes, &products),
+            findings: items(findings, &products, &connections),
+            notes: items(notes, &products, &connections),
             advice: advice(report),
             walk: walk(report),
             numbers: numbers(report),
@@ -121,6 +126,17 @@ fn remarks(report: &Report) -> Vec<String> {
     remarks
 }
 
+fn beside(report: &Report) -> Vec<(&'static str, Vec<String>)> {
+    let about = &report.about;
+    let all = [
+        ("What changed since this was saved", report.changed.clone()),
+        ("How often", about.series.as_ref().map(Series::words).unwrap_or_default()),
+        ("With and without the proxy", about.without_proxy.as_ref().map(Compared::words).unwrap_or_default()),
+    ];
+    let shown = all.into_iter().filter(|(_, lines)| !lines.is_empty());
+    shown.map(|(heading, lines)| (heading, lines.iter().map(|line| bounded(line)).collect())).collect()
+}
+
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let depth = match report.hearing.plan.depth {
         Depth::Quick => "quick",
@@ -148,7 +164,7 @@ fn transports(report: &Report) -> Vec<(Transport, Vec<(Leg, Verdict)>)> {
 }
 
 /// Each code once, in the order of the findings; what decides comes first within it and among them.
-fn items(mut findings: Vec<&Finding>, products: &[Product]) -> Vec<Item> {
+fn items(mut findings: Vec<&Finding>, products: &[Product], connections: &[Connection<'_>]) -> Vec<Item> {
     findings.sort_by_key(|finding| (finding.caused_by.is_some(), !finding.decisive));
     let mut items: Vec<Item> = Vec::new();
     for finding in findings {
@@ -158,7 +174,8 @@ fn items(mut findings: Vec<&Finding>, products: &[Product]) -> Vec<Item> {
             None => {
                 let (developers, network_team) = (String::new(), String::new());
                 let (code, outcome) = (finding.code, finding.outcome);
-                items.push(Item { code, outcome, sightings: Vec::new(), developers, network_team, settings: Vec::new() });
+                let (settings, logs) = (Vec::new(), Vec::new());
+                items.push(Item { code, outcome, sightings: Vec::new(), developers, network_team, settings, logs });
                 let Some(item) = items.last_mut() else { continue };
                 item
             }
@@ -172,6 +189,10 @@ fn items(mut findings: Vec<&Finding>, products: &[Product]) -> Vec<Item> {
             item.developers = finding.code.section("For developers");
             item.network_team = finding.code.section("For the network team");
             item.settings = settings(finding.code, products);
+            // Where nothing is asked of them, they need not search.
+            if item.network_team.starts_with("Please ") {
+                item.logs = for_the_logs(connections, finding);
+            }
         }
     }
     items

@@ -1,5 +1,6 @@
 //! The form of a report in JSON: schema 1, as types. `docs/report.schema.json` is made from them.
 
+use super::connections::Connection;
 use super::{About, RouteFacts, TargetFacts};
 use proxyprobe_probes::Evidence;
 use proxyprobe_probes::circumstances::Circumstances;
@@ -43,6 +44,8 @@ pub(super) struct Document<'a> {
     pub(super) answers: &'a Answers,
     /// Each probe: whether it ran, and its evidence.
     pub(super) probes: BTreeMap<&'static str, Probe<'a>>,
+    /// The connections, in the order of their dialling, as a network's logs know them.
+    pub(super) connections: Vec<Connection<'a>>,
     /// Causes before consequences.
     pub(super) findings: Vec<Found<'a>>,
     /// Each transport on the deciding leg, and on both.
@@ -105,6 +108,8 @@ pub(super) struct Found<'a> {
     pub(super) summary: &'a str,
     /// Figures, with their units in their names.
     pub(super) measured: &'a Map<String, Value>,
+    /// The connections on which it was seen, by their nonces.
+    pub(super) connections: &'a [String],
     /// The code of the finding that explains this one.
     pub(super) caused_by: Option<&'static str>,
     /// What those who build the application can do.

@@ -1,6 +1,6 @@
 //! What was probed, and through what.
 
-use super::{Hidden, Series};
+use super::{Compared, Hidden, Series};
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use schemars::JsonSchema;
@@ -60,6 +60,9 @@ pub struct About {
     /// How often each finding was seen, when the check was repeated.
     #[serde(default)]
     pub series: Option<Series>,
+    /// The same check without the proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_proxy: Option<Compared>,
 }
 
 impl RouteFacts {

@@ -5,7 +5,7 @@
 mod figure;
 
 use super::Report;
-use super::content::Content;
+use super::content::{Content, IN_THE_LOGS};
 use super::phases::State;
 use super::picture::Picture;
 use askama::Template;

@@ -1,5 +1,6 @@
 //! The face for programs: schema 1.
 
+use super::connections::connections;
 use super::document::{Document, Found, Probe, Status, Tool, Transported};
 use super::{Report, SCHEMA};
 use proxyprobe_probes::finding::{Finding, Verdict};
@@ -38,6 +39,7 @@ pub(super) fn document(report: &Report) -> Document<'_> {
         circumstances: &report.hearing.circumstances,
         answers: &report.hearing.answers,
         probes: ProbeId::ALL.iter().map(|id| (id.id(), probe(report, *id))).collect(),
+        connections: connections(report),
         findings: judgement.findings.iter().map(found).collect(),
         transports: judgement
             .transports
@@ -73,6 +75,7 @@ fn found(finding: &Finding) -> Found<'_> {
         decisive: finding.decisive,
         summary: &finding.summary,
         measured: &finding.measured,
+        connections: &finding.connections,
         caused_by: finding.caused_by.map(|code| code.id),
         for_developers: finding.code.section("For developers"),
         for_network_team: finding.code.section("For the network team"),

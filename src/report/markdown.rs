@@ -1,6 +1,6 @@
 //! The face for tickets: Markdown that GitHub, GitLab, Jira and mail all show, with the figures folded away.
 
-use super::content::{Content, Item};
+use super::content::{Content, IN_THE_LOGS, Item};
 use std::fmt::Write;
 
 pub(super) fn render(content: &Content) -> String {
@@ -18,8 +18,9 @@ pub(super) fn render(content: &Content) -> String {
     for (name, value) in &content.facts {
         let _ = writeln!(page, "- {name}: {}", code(value));
     }
-    list(&mut page, "### What changed since this was saved", "-", &content.changed);
-    list(&mut page, "### How often", "-", &content.series);
+    for (heading, lines) in &content.beside {
+        list(&mut page, &format!("### {heading}"), "-", lines);
+    }
     let _ = writeln!(page, "\n### The path, step by step ({} leg)\n\n| | Step | Result | |\n|---|---|---|---|", content.leg);
     for rung in &content.path {
         let (number, title, state) = (rung.phase.number(), rung.phase.title(), rung.state.as_str());
@@ -76,6 +77,12 @@ fn items(page: &mut String, heading: &str, items: &[Item]) {
         }
         for setting in &item.settings {
             let _ = writeln!(page, "  - {setting}");
+        }
+        if !item.logs.is_empty() {
+            let _ = writeln!(page, "- {IN_THE_LOGS}");
+        }
+        for line in &item.logs {
+            let _ = writeln!(page, "  - {}", code(line));
         }
     }
 }

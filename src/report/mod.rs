@@ -1,6 +1,8 @@
 //! A run and its conclusions as one value with several faces.
 
 mod changes;
+mod compared;
+mod connections;
 mod content;
 mod document;
 mod facts;
@@ -15,6 +17,7 @@ mod saved;
 mod series;
 mod text;
 
+pub use compared::Compared;
 pub use facts::{About, RouteFacts, TargetFacts};
 pub use json::schema;
 pub use redact::{Hidden, Redaction};

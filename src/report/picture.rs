@@ -74,7 +74,8 @@ impl Picture {
 /// What was asked on each connection, in a few words, and its record.
 fn connections_of(evidence: &Evidence) -> Vec<(String, &Record)> {
     fn told<A>(all: &[Exchange<A>], words: impl Fn(&A) -> String) -> Vec<(String, &Record)> {
-        all.iter().map(|exchange| (words(&exchange.asked), &exchange.record)).collect()
+        let talked = all.iter().filter(|exchange| !exchange.record.client.entries.is_empty());
+        talked.map(|exchange| (words(&exchange.asked), &exchange.record)).collect()
     }
     match evidence {
         Evidence::Reach(all) => told(all, reaching),
@@ -95,6 +96,7 @@ fn reaching(asked: &reach::Asked) -> String {
         Step::StartByGet => "start the run by GET",
         Step::Hello => "prove the leg",
         Step::Tunnel => "ask for a tunnel",
+        Step::Machine => "look at this machine",
     };
     words.to_owned()
 }

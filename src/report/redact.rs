@@ -92,7 +92,7 @@ impl Type {
             "headers" | "fields" => Type::Headers,
             "command" => Type::Command,
             "hellos" => Type::Hex,
-            "raw" | "body" | "foreign" | "excerpt" | "issuer" | "subject" => Type::Foreign,
+            "raw" | "body" | "title" | "foreign" | "excerpt" | "issuer" | "subject" => Type::Foreign,
             _ => Type::Words,
         }
     }

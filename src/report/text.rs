@@ -1,6 +1,6 @@
 //! The face for people: 80 columns, the answer in the first three lines.
 
-use super::content::{Content, Item};
+use super::content::{Content, IN_THE_LOGS, Item};
 use super::lead::WIDTH;
 use super::phases::State;
 use anstyle::{AnsiColor, Style};
@@ -10,8 +10,7 @@ use std::fmt::Write;
 pub(super) fn render(content: &Content, colour: bool) -> String {
     let mut page = Page { text: String::new(), colour };
     page.head(content);
-    page.listed("What changed since this was saved", &content.changed);
-    page.listed("How often", &content.series);
+    content.beside.iter().for_each(|(heading, lines)| page.listed(heading, lines));
     page.path(content);
     page.table(content);
     page.findings("Findings", &content.findings);
@@ -131,6 +130,12 @@ impl Page {
             for setting in &item.settings {
                 self.paragraph("    - ", setting);
             }
+            if !item.logs.is_empty() {
+                self.paragraph("  ", IN_THE_LOGS);
+            }
+            for line in &item.logs {
+                self.paragraph("    - ", line);
+            }
         }
     }
 
@@ -142,10 +147,8 @@ impl Page {
     }
 
     fn listed(&mut self, heading: &str, lines: &[String]) {
-        if !lines.is_empty() {
-            self.heading(heading);
-            lines.iter().for_each(|line| self.paragraph("- ", line));
-        }
+        self.heading(heading);
+        lines.iter().for_each(|line| self.paragraph("- ", line));
     }
 
     fn numbered(&mut self, heading: &str, steps: &[String]) {

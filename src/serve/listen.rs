@@ -51,11 +51,11 @@ async fn accept(server: Server, listener: TcpListener, leg: Leg, slots: Arc<Sema
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
-        match accepted.and_then(|(socket, _)| adopt(socket)) {
-            Ok(io) => {
+        match accepted.and_then(|(socket, peer)| Ok((adopt(socket)?, peer))) {
+            Ok((io, peer)) => {
                 let connection = server.clone();
                 server.0.tasks.spawn(async move {
-                    connection.serve(io, leg).await;
+                    connection.serve(io, leg, Some(peer)).await;
                     drop(slot);
                 });
             }

@@ -25,6 +25,7 @@ use runs::Runs;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use shelf::Shelf;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::{sleep, timeout};
@@ -87,8 +88,8 @@ impl Server {
         *self.0.legs.lock().unwrap_or_else(PoisonError::into_inner) = legs;
     }
 
-    /// Serves one connection to its end.
-    pub async fn serve(&self, io: Io, leg: Leg) {
+    /// Serves one connection to its end; `peer` is where it comes from, where that is known.
+    pub async fn serve(&self, io: Io, leg: Leg, peer: Option<SocketAddr>) {
         let stop = self.0.stop.clone();
         // Boxed: a TLS session is large, and most of a connection's life needs none of the handshake's state.
         let (io, tls) = match leg {
@@ -120,7 +121,11 @@ impl Server {
             hyper::service::service_fn(move |request| {
                 begun.store(true, Ordering::Relaxed);
                 let (server, observer, tls) = (server.clone(), observer.clone(), tls.clone());
-                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, observer, tls).await) }
+                async move {
+                    Ok::<_, std::convert::Infallible>(
+                        routes::answer(&server, request, routes::Under { observer, tls, peer }).await,
+                    )
+                }
             })
         };
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);

@@ -15,6 +15,7 @@ use proxyprobe_probes::io::testify::{Call, Reply, full};
 use proxyprobe_probes::timeline::Event;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, REPORT_BYTES, REPORT_ROUTE, RunStart, WITNESS_ROUTE};
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -23,15 +24,24 @@ use tokio::time::timeout;
 /// A nonce or a run's id is hex and no longer than this: 256 bits.
 const NAME_LENGTH: usize = 64;
 
-pub(super) async fn answer(server: &Server, request: Request<Incoming>, observer: Observer, tls: Option<Arc<TlsEnd>>) -> Reply {
+/// The connection under a request.
+pub(super) struct Under {
+    pub(super) observer: Observer,
+    /// The TLS session on it, where there is one.
+    pub(super) tls: Option<Arc<TlsEnd>>,
+    /// Where it comes from.
+    pub(super) peer: Option<SocketAddr>,
+}
+
+pub(super) async fn answer(server: &Server, request: Request<Incoming>, under: Under) -> Reply {
     // Each request's head is the first that is read of it, also on a connection that has carried others.
-    let first = observer.take_first_bytes();
+    let first = under.observer.take_first_bytes();
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let mut reply = match parts.as_slice() {
-        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, tls.as_deref()),
+        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, under.tls.as_deref()),
         ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
-            Some(run) => within(server, &run, nonce, route, Arrived { request, observer, tls, first }).await,
+            Some(run) => within(server, &run, nonce, route, Arrived { request, under, first }).await,
             None => {
                 let mut reply = plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n");
                 // No proof, but a mark: nobody in between is blamed for a server that was started anew.
@@ -74,14 +84,13 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, tls: Option<
 /// A request, and what is below it.
 struct Arrived {
     request: Request<Incoming>,
-    observer: Observer,
-    tls: Option<Arc<TlsEnd>>,
+    under: Under,
     /// The first bytes that were read of it.
     first: Vec<u8>,
 }
 
 async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arrived: Arrived) -> Reply {
-    let Arrived { request, observer, tls, first } = arrived;
+    let Arrived { request, under: Under { observer, tls, peer }, first } = arrived;
     if route == WITNESS_ROUTE {
         let query = request.uri().query().unwrap_or_default();
         let from = query.strip_prefix("page=").and_then(|page| page.parse().ok()).unwrap_or(0);
@@ -92,7 +101,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         return keep(server, run, nonce, request).await;
     }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
-    let Some((pen, below)) = run.note(nonce, recorded(&request), probe.looks_below()) else {
+    let Some((pen, below)) = run.note(nonce, recorded(&request), peer, probe.looks_below()) else {
         // Ours, and said to be: no middlebox is blamed for it.
         let mut reply = busy(&format!(
             "{}\nThis run has used up the connections that a server writes down.\n",

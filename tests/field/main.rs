@@ -22,6 +22,8 @@ mod inspection;
 #[cfg(unix)]
 mod killed;
 #[cfg(unix)]
+mod machine;
+#[cfg(unix)]
 mod nginx;
 #[cfg(unix)]
 mod privoxy;

@@ -4,8 +4,8 @@ use crate::harness::{Dir, check_with, free_port, installed, skipped};
 use crate::squid::Squid;
 use std::path::Path;
 
-/// GNOME with these settings under `/system/proxy`, kept in a file.
-fn gnome(what: &str, settings: &str, url: &str) -> Option<crate::harness::Checked> {
+/// A check with GNOME's settings under `/system/proxy` kept in a file, and with more variables.
+pub(crate) fn gnome(what: &str, settings: &str, url: &str, more: &[(&str, &str)]) -> Option<crate::harness::Checked> {
     installed("gsettings")?;
     if !Path::new("/usr/share/glib-2.0/schemas/org.gnome.system.proxy.gschema.xml").is_file() {
         skipped("gsettings-desktop-schemas is not installed");
@@ -17,14 +17,14 @@ fn gnome(what: &str, settings: &str, url: &str) -> Option<crate::harness::Checke
     let home = dir.path().display().to_string();
     let variables =
         [("HOME", home.as_str()), ("XDG_CONFIG_HOME", &home), ("XDG_CURRENT_DESKTOP", "GNOME"), ("GSETTINGS_BACKEND", "keyfile")];
-    Some(check_with(what, &[url, "--quick"], &variables))
+    Some(check_with(what, &[url, "--quick"], &[&variables, more].concat()))
 }
 
 #[test]
 fn gnome_names_a_proxy() {
     let Some(squid) = Squid::open() else { return };
     let by_hand = format!("[system/proxy]\nmode='manual'\n[system/proxy/http]\nhost='127.0.0.1'\nport={}\n", squid.port);
-    let Some(checked) = gnome("gnome by hand", &by_hand, "http://probe.invalid") else { return };
+    let Some(checked) = gnome("gnome by hand", &by_hand, "http://probe.invalid", &[]) else { return };
     let route = &checked.report["route"];
     assert_eq!((&route["kind"], &route["source"]), (&"http-proxy".into(), &"system".into()), "{}", checked.summary());
     assert_eq!(route["proxy"], format!("127.0.0.1:{}", squid.port));
@@ -37,7 +37,7 @@ fn gnome_names_a_proxy() {
 fn gnome_names_a_script() {
     let address = format!("http://127.0.0.1:{}/proxy.pac", free_port());
     let settings = format!("[system/proxy]\nmode='auto'\nautoconfig-url='{address}'\n");
-    let Some(checked) = gnome("gnome script", &settings, "http://probe.invalid") else { return };
+    let Some(checked) = gnome("gnome script", &settings, "http://probe.invalid", &[]) else { return };
     let route = &checked.report["route"];
     assert_eq!((&route["source"], &route["script_source"], &route["script"]), (&"pac".into(), &"system".into(), &address.into()));
     checked.expect(3, "inconclusive");

@@ -119,6 +119,15 @@ fn a_wrong_password_is_tried_once_in_a_run() {
 }
 
 #[test]
+fn a_check_that_is_repeated_does_not_try_a_wrong_password_again() {
+    let serve = Serve::start();
+    let (proxy, tried) = refusing("Proxy-Authenticate: Basic realm=\"x\"\r\n", |_| true);
+    let flags = ["--repeat", "3", "--proxy", &proxy.to_string(), "--proxy-user", "ada", &serve.http];
+    let ran = check(&flags, &[("PROXYPROBE_PROXY_PASSWORD", PASSWORD)]);
+    assert_eq!((ran.code, tried.load(Ordering::Relaxed)), (3, 1), "{}", ran.stdout);
+}
+
+#[test]
 fn basic_in_cleartext_is_not_the_second_choice() {
     let serve = Serve::start();
     let offers = "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: Basic realm=\"x\"\r\n";

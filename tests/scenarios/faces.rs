@@ -39,7 +39,7 @@ fn lead(text: &str) -> Vec<String> {
     let [verdict, step, next, gap] = lines.as_slice() else { return vec!["it has no four lines".to_owned()] };
     let mut wrong = Vec::new();
     let begins = verdict.starts_with("Verdict: ")
-        && (step.starts_with("Step ") || step.starts_with("All 8 steps"))
+        && (step.starts_with("Step ") || step.contains(" steps of the path that were tried passed"))
         && next.starts_with("Next (")
         && gap.is_empty();
     // A phrase that is missing leaves a gap, and one that is too long is cut.

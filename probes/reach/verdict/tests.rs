@@ -16,7 +16,9 @@ fn asked(step: Step, leg: Leg) -> Asked {
         proxy: None,
         served_certificate: None,
         body: None,
+        title: None,
         proven_elsewhere: false,
+        machine: None,
     }
 }
 
@@ -137,6 +139,17 @@ fn who_answered_instead() {
         ("TLS to cleartext on the same host", https("http://probe.test/"), "reach.not-our-server"),
         ("TLS to another host", https("https://login.hotel.test/"), "reach.answered-by-middlebox"),
     ]);
+}
+
+#[test]
+fn a_page_is_told_with_its_status_and_its_title() {
+    let about = Asked { title: Some(Untrusted::new("Web Page Blocked")), ..asked(Step::Start, Leg::Http) };
+    for (status, fields) in [(403, &[("x-squid-error", "x")][..]), (200, &[]), (503, &[])] {
+        let summary = answered(status, fields, "", about.clone())[0].summary.clone();
+        let told =
+            summary.contains(&format!("HTTP {status}")) && summary.contains("Its page has the title \"Web Page Blocked\".");
+        assert!(told, "{summary}");
+    }
 }
 
 /// Schemes and names have no case, and a name may end in a dot (RFC 3986 sections 3.1 and 3.2.2).

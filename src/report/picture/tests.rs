@@ -16,7 +16,7 @@ fn timeline(events: &[(u64, Event)]) -> Timeline {
 }
 
 fn opened(took_ms: u64) -> Option<Opened> {
-    Some(Opened { via: Via::Direct, local: "192.0.2.9".into(), remote: "192.0.2.1:443".into(), took_ms })
+    Some(Opened { via: Via::Direct, local: "192.0.2.9".into(), remote: "192.0.2.1:443".into(), took_ms, ..Opened::default() })
 }
 
 fn record(client: &[(u64, Event)], server: Option<&[(u64, Event)]>) -> Record {

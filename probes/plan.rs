@@ -24,6 +24,9 @@ pub struct Plan {
     pub longest_idle_ms: u64,
     /// How long an answer may take before it counts as missing, in milliseconds.
     pub answer_ms: u64,
+    /// The most silent connections at once on a leg; none for as many as the depth has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<u8>,
 }
 
 /// What a probe costs the path while it runs, and so what it may run beside.
@@ -56,7 +59,7 @@ impl Plan {
             // Past the 60 s that is the default of the common load balancers.
             Depth::Deep => 66_000,
         };
-        Self { depth, longest_idle_ms: idle_ms.unwrap_or(default), answer_ms: Self::ANSWER_MS }
+        Self { depth, longest_idle_ms: idle_ms.unwrap_or(default), answer_ms: Self::ANSWER_MS, ladder: None }
     }
 
     /// The same plan on a path with this round trip: slow is not broken.

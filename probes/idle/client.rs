@@ -1,36 +1,99 @@
 //! The client's half: a ladder of connections, each silent for its rung and then used.
 
 use super::server::{EVENTS, WEBSOCKET};
-use super::{Asked, Speaker, rungs};
+use super::{Asked, Speaker, finer, rungs};
 use crate::io::events::{Patience, event_source, listen};
 use crate::io::http::ask;
 use crate::io::observe::{Opening as Ready, Page, Scene, Sheet};
 use crate::io::testify::HOLD;
 use crate::io::websocket::{Heard, Opening, Talk, open};
 use crate::io::{Io, Observer};
+use crate::plan::Depth;
 use crate::timeline::{Event, What, Why};
 use crate::transport::Transport;
 use futures_util::future::join_all;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 pub(super) async fn observe(mut scene: Scene, sheet: Sheet<Asked>) {
     let ready = scene.opening.take();
-    let ladder = rungs(&scene.plan).into_iter().map(|asked| {
-        let (scene, page, ready) = (scene.clone(), sheet.ask(asked), ready.clone());
-        // A task each: one busy future for all would starve some of them of their turns.
-        tokio::spawn(async move {
-            match asked.transport {
-                Transport::Sse => events(&scene, &page, asked, ready).await,
-                _ => websocket(&scene, &page, asked, ready).await,
-            }
+    let first = climb(&scene, &sheet, rungs(&scene.plan), ready).await;
+    if scene.plan.depth != Depth::Deep {
+        return;
+    }
+    let mut kinds: Vec<(Transport, Speaker)> = first.iter().map(|(asked, _)| (asked.transport, asked.first_speaker)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    // All kinds at once: they cost no more time than the longest of them.
+    let finer: Vec<_> = kinds
+        .into_iter()
+        .filter_map(|kind| {
+            let of_kind = first.iter().filter(|(asked, _)| (asked.transport, asked.first_speaker) == kind);
+            let (survived, lost) = silent_limit(of_kind.map(|(asked, came)| (asked.silent_ms, *came)))?;
+            Some(climb(&scene, &sheet, finer(kind.0, kind.1, survived, lost), None))
         })
-    });
-    let ladder: Vec<_> = ladder.collect();
+        .collect();
+    join_all(finer).await;
+}
+
+/// What became of a rung, as far as this end can tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// It was used after its silence.
+    Lived,
+    /// It was dead after its silence, without a word before.
+    Silent,
+    /// It did not open, was ended, or was not needed any more.
+    Otherwise,
+}
+
+/// Between which silences a limit lies of which nobody was told. One that is told is known to the millisecond.
+fn silent_limit(rungs: impl Iterator<Item = (u64, Came)> + Clone) -> Option<(u64, u64)> {
+    let of = |wanted: Came| rungs.clone().filter(move |(_, came)| *came == wanted).map(|(silent_ms, _)| silent_ms);
+    let (survived, lost) = (of(Came::Lived).max().unwrap_or(0), of(Came::Silent).min()?);
+    (survived < lost && of(Came::Otherwise).all(|silent_ms| silent_ms > lost)).then_some((survived, lost))
+}
+
+/// Lays a ladder: all rungs at once, each silent for its time and then used. On a second one, a rung is given up when a shorter one has
+/// died.
+async fn climb(scene: &Scene, sheet: &Sheet<Asked>, ladder: Vec<Asked>, ready: Option<Ready>) -> Vec<(Asked, Came)> {
+    let (died, shortest) = watch::channel(u64::MAX);
+    let died = Arc::new(died);
+    let rungs: Vec<_> = ladder
+        .into_iter()
+        .map(|asked| {
+            let (scene, page, ready) = (scene.clone(), sheet.ask(asked), ready.clone());
+            let (died, mut shortest) = (died.clone(), shortest.clone());
+            // A task each: one busy future for all would starve some of them of their turns.
+            tokio::spawn(async move {
+                let rung = async {
+                    match asked.transport {
+                        Transport::Sse => events(&scene, &page, asked, ready).await,
+                        _ => websocket(&scene, &page, asked, ready).await,
+                    }
+                };
+                let came = tokio::select! {
+                    biased;
+                    came = rung => came,
+                    _ = shortest.wait_for(|shortest| asked.finer && *shortest < asked.silent_ms) => {
+                        page.pen.note(Event::Closed(Why::Abort));
+                        Came::Otherwise
+                    }
+                };
+                if came == Came::Silent {
+                    died.send_if_modified(|shortest| std::mem::replace(shortest, asked.silent_ms.min(*shortest)) != *shortest);
+                }
+                (asked, came)
+            })
+        })
+        .collect();
     drop(ready);
-    let abort = AbortAll(ladder.iter().map(tokio::task::JoinHandle::abort_handle).collect());
-    join_all(ladder).await;
+    let abort = AbortAll(rungs.iter().map(tokio::task::JoinHandle::abort_handle).collect());
+    let came = join_all(rungs).await.into_iter().filter_map(Result::ok).collect();
     drop(abort);
+    came
 }
 
 /// The rungs end with the probe.
@@ -42,16 +105,18 @@ impl Drop for AbortAll {
     }
 }
 
-async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) {
+async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) -> Came {
     let silence = Duration::from_millis(asked.silent_ms);
     let query = match asked.first_speaker {
         Speaker::Server => format!("?silent_ms={}", asked.silent_ms),
         Speaker::Client => String::new(),
     };
-    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, &query, "websocket").await else { return };
+    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, &query, "websocket").await else {
+        return Came::Otherwise;
+    };
     // The connection is used once before the silence: a zombie is not an idle limit.
     if !talk.say(What::Frame, 1).await || !wait_for(&mut talk, page, What::Echo, 1, Instant::now() + scene.answer()).await {
-        return;
+        return Came::Otherwise;
     }
     drop(ready);
     let until = Instant::now() + silence;
@@ -60,7 +125,7 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready
         Speaker::Client => {
             if let Some(Heard::Over) = talk.hear_until(until).await {
                 stay(talk).await;
-                return;
+                return Came::Otherwise;
             }
             page.pen.note(Event::SilenceOver);
             talk.say(What::Frame, 2).await && wait_for(&mut talk, page, What::Echo, 2, Instant::now() + scene.answer()).await
@@ -68,10 +133,14 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready
     };
     if spoken {
         talk.close(Why::Done).await;
-    } else if asked.first_speaker == Speaker::Server && talk.observer.ended().is_some() {
+        return Came::Lived;
+    }
+    if asked.first_speaker == Speaker::Server && talk.observer.ended().is_some() {
         // An end that came with this end's own words is the answer to them: nobody else needs to be kept from hearing of it.
         stay(talk).await;
+        return Came::Otherwise;
     }
+    Came::Silent
 }
 
 /// Whether the message came in time. When it did not, that is on the page.
@@ -96,13 +165,15 @@ async fn stay(talk: Box<Talk<Io>>) {
     drop(talk);
 }
 
-async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) {
+async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) -> Came {
     let query = format!("?silent_ms={}", asked.silent_ms);
-    let Some(mut answer) = ask(scene, page, EVENTS, &query, event_source(None), scene.answer()).await else { return };
+    let Some(mut answer) = ask(scene, page, EVENTS, &query, event_source(None), scene.answer()).await else {
+        return Came::Otherwise;
+    };
     drop(ready);
     if answer.head.status != 200 {
         page.pen.note(Event::Closed(Why::Done));
-        return;
+        return Came::Otherwise;
     }
     let held = Held::new(answer.observer.clone());
     let patience = Patience {
@@ -112,10 +183,16 @@ async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) 
         weighs: false,
     };
     let heard = listen(scene, page, EVENTS, &mut answer, patience).await;
-    if heard.newest.is_none() && answer.observer.ended().is_some() {
-        sleep(HOLD).await;
-    }
+    let came = match (heard.newest.is_some(), answer.observer.ended()) {
+        (true, _) => Came::Lived,
+        (false, None) => Came::Silent,
+        (false, Some(_)) => {
+            sleep(HOLD).await;
+            Came::Otherwise
+        }
+    };
     drop(held);
+    came
 }
 
 /// Keeps a stream's connection open until it is dropped.

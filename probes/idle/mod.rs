@@ -48,6 +48,9 @@ pub struct Asked {
     pub silent_ms: u64,
     /// Who speaks first afterwards: that decides what an address translator does.
     pub first_speaker: Speaker,
+    /// Whether it is of the second ladder, between two rungs of the first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finer: bool,
 }
 
 /// An end of the connection.
@@ -81,10 +84,16 @@ pub fn rungs(plan: &Plan) -> Vec<Asked> {
     if silences.is_empty() {
         silences.push(longest / 3);
     }
+    if let Some(most) = plan.ladder {
+        // The longest silence takes up to three connections, any other one two; those between the ends are spread evenly.
+        let wanted = usize::from(most).saturating_sub(3) / 2;
+        let all = silences.len();
+        silences = (0..wanted.min(all)).filter_map(|n| silences.get(n * all / wanted.min(all)).copied()).collect();
+    }
     silences.push(longest);
     let mut rungs = Vec::new();
     for silent_ms in silences {
-        let rung = |transport, first_speaker| Asked { transport, silent_ms, first_speaker };
+        let rung = |transport, first_speaker| Asked { transport, silent_ms, first_speaker, finer: false };
         rungs.push(rung(Transport::WebSocket, Speaker::Client));
         rungs.push(rung(Transport::Sse, Speaker::Server));
         if silent_ms > 30_000 {
@@ -92,6 +101,18 @@ pub fn rungs(plan: &Plan) -> Vec<Asked> {
         }
     }
     rungs
+}
+
+/// Rungs of the second ladder are this far apart, so that a limit is known to half of it.
+const STEP_MS: u64 = 1_000;
+/// And from 50 s on by one part in so many: to 1 %.
+const STEP_PART: u64 = 50;
+
+/// The second ladder of one kind, where the first one left a silent limit between these two silences.
+pub fn finer(transport: Transport, first_speaker: Speaker, survived_ms: u64, lost_ms: u64) -> Vec<Asked> {
+    let step = STEP_MS.max(lost_ms / STEP_PART);
+    let between = (1..).map(|number| survived_ms + number * step).take_while(|silent_ms| *silent_ms < lost_ms);
+    between.map(|silent_ms| Asked { transport, silent_ms, first_speaker, finer: true }).collect()
 }
 
 impl Probe for Idle {

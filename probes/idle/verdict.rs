@@ -4,7 +4,7 @@ use super::*;
 use crate::circumstances::{Doubt, broken_off};
 use crate::exchange::{Proof, Record};
 use crate::finding::seconds;
-use crate::timeline::{End, Event, What};
+use crate::timeline::{End, Event, What, Why};
 
 /// Loud ends of one limit agree within this much, or within 5 %: a limit is checked by timers of a second or so in some products.
 const AGREE_MS: u64 = 1_500;
@@ -24,6 +24,8 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
         let mut rungs: Vec<&Exchange<Asked>> = evidence
             .iter()
             .filter(|exchange| exchange.asked.transport == transport && exchange.asked.first_speaker == speaker)
+            // What was given up because a shorter silence had ended says nothing.
+            .filter(|exchange| exchange.record.client.closed().is_none_or(|(_, why)| why != Why::Abort))
             .collect();
         rungs.sort_by_key(|rung| rung.asked.silent_ms);
         rungs
@@ -225,7 +227,15 @@ fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         }
         (true, _) => {
             let first_speaker = rungs.first().map_or(Speaker::Client, |rung| rung.asked.first_speaker);
-            findings.push(limit(&fates, first_speaker, around).seen_on(of(dead)));
+            let finding = match twice(rungs, &fates) {
+                false => limit(&fates, first_speaker, around),
+                true => Finding::new(
+                    UNSTEADY,
+                    "Silent connections died without a word at first, and were ended the second time: this is no steady limit.",
+                )
+                .with("survived_ms", survived(&fates)),
+            };
+            findings.push(finding.seen_on(of(dead)));
         }
         (false, Some((silent, doubt))) => {
             let finding = inconclusive(doubt).with("silence_ms", silent).with("survived_ms", survived(&fates));
@@ -234,6 +244,15 @@ fn ladder(rungs: &[&Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         (false, None) => {}
     }
     findings
+}
+
+/// Whether the second ladder met another end than the first one.
+fn twice(rungs: &[&Exchange<Asked>], fates: &[(u64, Fate)]) -> bool {
+    let any = |finer: bool, wanted: fn(&Fate) -> bool| {
+        rungs.iter().zip(fates).any(|(rung, (_, fate))| rung.asked.finer == finer && wanted(fate))
+    };
+    let ended: fn(&Fate) -> bool = |fate| matches!(fate, Fate::Ended { .. });
+    any(true, ended) && !any(false, ended)
 }
 
 /// The longest silence that was survived.

@@ -49,7 +49,7 @@ pub(super) fn plan(flags: &Check) -> Plan {
         (_, true) => Depth::Deep,
         _ => Depth::Standard,
     };
-    Plan::new(depth, flags.idle.map(|seconds| seconds * 1000))
+    Plan { ladder: flags.connections, ..Plan::new(depth, flags.idle.map(|seconds| seconds * 1000)) }
 }
 
 pub(super) fn probes(only: &[String], skip: &[String]) -> Result<Vec<ProbeId>, String> {

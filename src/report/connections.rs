@@ -2,13 +2,14 @@
 
 use super::Report;
 use jiff::{SignedDuration, Timestamp};
-use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::exchange::{Record, Witness};
 use proxyprobe_probes::finding::Finding;
 use proxyprobe_probes::timeline::Event;
 use proxyprobe_probes::transport::{Leg, Via};
+use proxyprobe_probes::{Evidence, ProbeId};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One connection.
 #[derive(Serialize, JsonSchema)]
@@ -51,6 +52,23 @@ pub(super) fn connections(report: &Report) -> Vec<Connection<'_>> {
     }
     all.sort_by_key(|(at, _)| *at);
     all.into_iter().map(|(_, connection)| connection).collect()
+}
+
+/// How many connections were open at one time, at the most.
+pub(super) fn at_once(report: &Report) -> usize {
+    let mut steps: Vec<(u64, i32)> = Vec::new();
+    for record in report.hearing.evidence.values().flat_map(BTreeMap::values).flat_map(Evidence::records) {
+        if let (Some(opened), Some(last)) = (record.client.first(|event| *event == Event::Opened), record.client.entries.last()) {
+            steps.extend([(opened, 1), (last.at_ms.saturating_add(1), -1)]);
+        }
+    }
+    // At one moment, ends come before beginnings.
+    steps.sort_unstable();
+    let open = steps.iter().scan(0, |open, (_, step)| {
+        *open += step;
+        Some(*open)
+    });
+    usize::try_from(open.max().unwrap_or(0)).unwrap_or(0)
 }
 
 /// When a connection was dialled, in milliseconds since the start of the run.

@@ -1,6 +1,6 @@
 //! What a report says, in order and in words, before any of its faces lays it out. Plain text: each face escapes for itself.
 
-use super::connections::{Connection, connections, for_the_logs};
+use super::connections::{Connection, at_once, connections, for_the_logs};
 use super::lead::lead;
 use super::phases::{Rung, phases};
 use super::{Compared, Report, Series};
@@ -310,6 +310,7 @@ fn numbers(report: &Report) -> Vec<(String, Vec<(String, String)>)> {
     ];
     run.extend(around.server_lag_ms.map(|late| ("server_timers_late_ms".to_owned(), late.to_string())));
     run.push(("longest_silence_ms".to_owned(), report.hearing.plan.longest_idle_ms.to_string()));
+    run.push(("connections_at_once".to_owned(), at_once(report).to_string()));
     numbers.push(("the run".to_owned(), run));
     numbers
 }

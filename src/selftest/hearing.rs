@@ -34,6 +34,8 @@ pub struct Scenario {
     pub on: Vec<Leg>,
     /// The URL's leg.
     pub leg: Leg,
+    /// How deep.
+    pub depth: Depth,
     /// The longest silence.
     pub idle_ms: u64,
     /// How the client's pipes behave.
@@ -58,6 +60,7 @@ impl Default for Scenario {
             boxes: Vec::new(),
             on: Vec::new(),
             leg: Leg::Http,
+            depth: Depth::Standard,
             idle_ms: 32_000,
             link: Link { latency: Duration::from_millis(5), ..Link::default() },
             answers: Answers::default(),
@@ -145,7 +148,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
         leg: scenario.leg,
         legs: Leg::ALL.to_vec(),
         probes: ProbeId::ALL.to_vec(),
-        plan: Plan::new(Depth::Standard, Some(scenario.idle_ms)),
+        plan: Plan::new(scenario.depth, Some(scenario.idle_ms)),
         answers: scenario.answers,
         entropy: Entropy::seeded(2),
         embedded: false,

@@ -13,7 +13,7 @@ const STREAM: &str = "opened@0 request@0 200@20 got:comment0@42";
 const STREAM_SERVER: &str = "request@10 200@10 sent:comment0@32";
 
 fn rung(transport: Transport, first_speaker: Speaker, silent_ms: u64, record: Record) -> Exchange<Asked> {
-    Exchange { asked: Asked { transport, silent_ms, first_speaker }, record }
+    Exchange { asked: Asked { transport, silent_ms, first_speaker, finer: false }, record }
 }
 
 /// A rung on which the client speaks first, and what happened to it.
@@ -299,4 +299,28 @@ fn odd_evidence_is_judged_without_a_panic() {
         }
     }
     check(&[("nothing", of(&[]), "")]);
+}
+
+/// The same rung as one of the second ladder.
+fn again(mut rung: Exchange<Asked>) -> Exchange<Asked> {
+    rung.asked.finer = true;
+    rung
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_second_ladder_closes_in_on_the_limit_or_contradicts_it() {
+    let silent = |silent_ms| spoke(silent_ms, "gave-up", "");
+    let ended = |after: u64| ws(8_000, &format!("fin@{}", 42 + after), &format!("fin@{}", 32 + after));
+    let given_up = |silent_ms| ws(silent_ms, "abort@9000", "");
+    let first = || vec![lived(4_000), silent(9_000), silent(14_000)];
+    let with = |more: Vec<Exchange<Asked>>| of(&first().into_iter().chain(more.into_iter().map(again)).collect::<Vec<_>>());
+    check(&[
+        ("closer", with(vec![lived(5_000), lived(6_000), silent(7_000), given_up(8_000)]),
+         "idle.dropped-silently survived_ms=6000 lost_ms=7000"),
+        ("at its lower end", with(vec![silent(5_000), given_up(6_000)]), "idle.dropped-silently survived_ms=4000 lost_ms=5000"),
+        ("at its upper end", with(vec![lived(5_000), lived(8_000)]), "idle.dropped-silently survived_ms=8000 lost_ms=9000"),
+        ("a longer one lived", with(vec![silent(5_000), lived(8_000)]), "idle.unsteady survived_ms=8000 lost_ms=5000"),
+        ("told the second time", with(vec![lived(5_000), ended(7_300)]), "idle.unsteady survived_ms=5000"),
+    ]);
 }

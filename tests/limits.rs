@@ -1,0 +1,105 @@
+//! Limits to the tenth of a second: relays of the lab with limits that no rung of a ladder has, at deep depth, in memory.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use proxyprobe::report::Report;
+use proxyprobe::selftest::{Scenario, hear};
+use proxyprobe_probes::finding::Finding;
+use proxyprobe_probes::idle::rungs;
+use proxyprobe_probes::plan::{Depth, Plan};
+use proxyprobe_probes::transport::{Leg, Transport};
+
+/// The limits, in milliseconds.
+const LIMITS: [u64; 4] = [7_300, 12_900, 29_700, 31_200];
+/// What is longer than all of them.
+const LONGEST_MS: u64 = 66_000;
+
+fn deep(boxes: &str) -> Report {
+    let scenario = Scenario {
+        boxes: vec![boxes.parse().unwrap()],
+        on: vec![Leg::Http],
+        depth: Depth::Deep,
+        idle_ms: LONGEST_MS,
+        ..Scenario::default()
+    };
+    hear(&scenario).unwrap()
+}
+
+/// The findings of `idle` and `lifetime` on the leg with the relay.
+fn findings(report: &Report) -> Vec<&Finding> {
+    let ours = |finding: &&Finding| matches!(finding.code.probe(), "idle" | "lifetime") && finding.leg == Some(Leg::Http);
+    report.judgement.findings.iter().filter(ours).collect()
+}
+
+fn of<'a>(all: &[&'a Finding], code: &str, transport: Transport) -> &'a Finding {
+    let found = all.iter().find(|finding| finding.code.id == code && finding.transport() == Some(transport));
+    found.unwrap_or_else(|| panic!("no {code} for {transport:?} in {all:?}"))
+}
+
+#[test]
+fn a_silent_limit_is_known_to_half_a_second() {
+    for limit in LIMITS {
+        for then in ["drops", "resets"] {
+            let boxes = format!("forget-when-idle:after={},then={then}", seconds(limit));
+            let report = deep(&boxes);
+            let all = findings(&report);
+            assert!(all.iter().all(|finding| finding.code.id == "idle.dropped-silently"), "{boxes}: {all:?}");
+            for transport in [Transport::WebSocket, Transport::Sse] {
+                let found = of(&all, "idle.dropped-silently", transport);
+                let (survived, lost) = (found.number("survived_ms").unwrap(), found.number("lost_ms").unwrap());
+                assert!(
+                    survived < limit && limit <= lost && lost - survived <= 1_000,
+                    "{boxes}, {transport:?}: {survived} to {lost}"
+                );
+            }
+            // What a finer ladder costs: the limit, one rung more, and the time that its answer may take.
+            let most = (LONGEST_MS + 3_500) + (limit + 1_000 + 3_500) + 1_000;
+            assert!(report.duration_ms <= most, "{boxes}: {} ms", report.duration_ms);
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_is_told_is_known_to_50_ms() {
+    for limit in LIMITS {
+        for (tells, code) in [("both", "idle.closed"), ("resets-both", "idle.reset"), ("client", "idle.one-side-told")] {
+            let boxes = format!("end-when-idle:after={},tells={tells}", seconds(limit));
+            let report = deep(&boxes);
+            let all = findings(&report);
+            for transport in [Transport::WebSocket, Transport::Sse] {
+                let after = of(&all, code, transport).number("after_ms").unwrap();
+                assert!(after.abs_diff(limit) <= 50, "{boxes}, {transport:?}: {after}");
+            }
+            assert!(all.iter().all(|finding| finding.code.id == code), "{boxes}: {all:?}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_on_age_is_no_limit_on_silence() {
+    for limit in LIMITS {
+        let boxes = format!("cap-lifetime:age={}", seconds(limit));
+        let report = deep(&boxes);
+        let all = findings(&report);
+        for transport in [Transport::WebSocket, Transport::Sse] {
+            let age = of(&all, "lifetime.capped", transport).number("age_ms").unwrap();
+            assert!(age.abs_diff(limit) <= 50, "{boxes}, {transport:?}: {age}");
+        }
+        let blames = |finding: &&&Finding| finding.code.probe() == "idle" && finding.caused_by.is_none();
+        assert!(!all.iter().any(|finding| blames(&finding)), "{boxes}: {all:?}");
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
+}
+
+#[test]
+fn a_ladder_keeps_to_the_connections_that_it_may_have() {
+    for (depth, most) in [(Depth::Deep, 8), (Depth::Deep, 3), (Depth::Standard, 9), (Depth::Quick, 200)] {
+        let all = rungs(&Plan { ladder: Some(most), ..Plan::new(depth, None) });
+        assert!(
+            all.len() <= usize::from(most) && all.iter().any(|rung| rung.silent_ms == Plan::new(depth, None).longest_idle_ms)
+        );
+    }
+    assert_eq!(rungs(&Plan { ladder: Some(200), ..Plan::new(Depth::Deep, None) }), rungs(&Plan::new(Depth::Deep, None)));
+}

@@ -20,6 +20,9 @@ pub struct Circumstances {
     pub client_lag_ms: u64,
     /// The same of the server, when it could be asked.
     pub server_lag_ms: Option<u64>,
+    /// How many connections the server closed unread during the run, by a limit: whoever they came from.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub server_turned_away: u64,
     /// How far the wall clock and the monotonic clock parted, in milliseconds: a machine that slept.
     pub slept_ms: u64,
     /// Whether the local address towards the server changed.
@@ -34,6 +37,11 @@ pub struct Circumstances {
     /// What the connections of the leg that is judged did together; derived from the evidence.
     #[serde(skip)]
     pub company: Company,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One attempt to read the witness.
@@ -146,6 +154,10 @@ impl Circumstances {
         }
         let own_end = record.witness.notes().and_then(|notes| notes.timeline.closed());
         if own_end.is_some_and(|(_, why)| matches!(why, Why::Limit | Why::Shutdown)) {
+            return Some(Doubt::OwnEnd);
+        }
+        // The server closed connections unread: this may be one of them.
+        if self.server_turned_away > 0 && record.witness.notes().is_none() && record.proof != Proof::Valid {
             return Some(Doubt::OwnEnd);
         }
         if self.slept_ms > SLEPT_MS {
@@ -271,6 +283,14 @@ mod tests {
             let around = Circumstances { slept_ms: 9000, ..Default::default() };
             assert_eq!(around.doubt(&record, 5000), Some(Doubt::OwnEnd));
         }
+    }
+
+    #[test]
+    fn a_connection_that_the_server_may_have_turned_away_blames_nobody() {
+        let around = Circumstances { server_turned_away: 1, ..Default::default() };
+        assert_eq!(around.doubt(&ended(0, 5000), 5000), Some(Doubt::OwnEnd));
+        let known = Record { witness: Witness::Whole(ServerNotes::default()), ..ended(0, 5000) };
+        assert_eq!(around.doubt(&known, 5000), None, "the server has a record of it");
     }
 
     #[test]

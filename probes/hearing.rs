@@ -65,6 +65,8 @@ pub struct Testimony {
     pub complete_at_end: bool,
     /// Whether the server dropped notes.
     pub cut: bool,
+    /// How many connections the server closed unread.
+    pub turned_away: u64,
     /// The most that the server's timers were late.
     pub lag_ms: Option<u64>,
 }
@@ -94,6 +96,7 @@ impl Hearing {
         for record in records {
             record.witness = testimony.of(record);
         }
+        self.circumstances.server_turned_away = testimony.turned_away;
     }
 
     /// Draws all conclusions. Pure: the same hearing gives the same judgement anywhere.
@@ -223,10 +226,11 @@ impl Hearing {
         let ladder = self.evidence.get(&ProbeId::Idle).and_then(|legs| legs.get(&leg)).map(Evidence::records).unwrap_or_default();
         // Some of a kind came in and some did not; where a proxy lets no tunnel through, none does.
         let tunnelled = |record: &Record| record.opened.as_ref().is_none_or(|opened| opened.via != Via::AbsoluteForm);
-        let connections_limited = [true, false].into_iter().any(|kind| {
-            let mut of_kind = ladder.iter().filter(|record| tunnelled(record) == kind);
-            of_kind.clone().any(|record| refused_at_the_door(record)) && of_kind.any(|record| !refused_at_the_door(record))
-        });
+        let connections_limited = self.circumstances.server_turned_away == 0
+            && [true, false].into_iter().any(|kind| {
+                let mut of_kind = ladder.iter().filter(|record| tunnelled(record) == kind);
+                of_kind.clone().any(|record| refused_at_the_door(record)) && of_kind.any(|record| !refused_at_the_door(record))
+            });
         Company { connections_limited, ..Company::of(leg, &members) }
     }
 

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod probe;
 pub mod products;
 pub mod recommend;
+pub mod refusal;
 #[cfg(test)]
 mod testing;
 pub mod timeline;

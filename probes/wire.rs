@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const PROTOCOL: u32 = 1;
 /// The header that carries a proof.
 pub const PROOF_HEADER: &str = "proxyprobe-proof";
+/// The header in which a server names the limit that an answer is owed to; see [`crate::refusal`].
+pub const REFUSED_HEADER: &str = "proxyprobe-refused";
 /// The first word of a proof.
 pub const PROOF_PREFIX: &str = "pp1";
 /// The most bytes of one page of the witness; a client reads no more than this.
@@ -88,6 +90,9 @@ pub struct WitnessPage {
     /// Whether notes were dropped because the run had too many.
     #[serde(default)]
     pub cut: bool,
+    /// How many connections the server closed unread since the run began, because it had too many of them.
+    #[serde(default)]
+    pub turned_away: u64,
     /// The next page, if there is one.
     pub next: Option<usize>,
 }

@@ -1,12 +1,14 @@
 //! The command line. The only place that reads the environment.
 
 mod lab;
+mod limits;
 mod questions;
 mod route;
 mod serve;
 mod shown;
 
 pub use lab::{Lab, LabEnds, LabReplay, LabRole, LabRun};
+pub use limits::LimitFlags;
 pub use questions::{AnswerFlags, ClientChoice, NetworkChoice, SendsChoice};
 pub use route::{ProxyAuthChoice, RouteFlags, read_resolve};
 pub use serve::Serve;
@@ -33,7 +35,7 @@ pub enum Command {
     /// Probe the path to a paired server and print a report
     Check(Box<Check>),
     /// Run the paired server
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Judge a saved JSON report again, without a network
     Judge(Judge),
     /// Misbehave on purpose: middleboxes for tests, and for developers who want to see their own application fail

@@ -32,6 +32,7 @@ async fn pages(scene: &Scene, testimony: &mut Testimony) -> Option<()> {
     for _ in 0..PAGES {
         let page = page(scene, from).await?;
         testimony.cut |= page.cut;
+        testimony.turned_away = testimony.turned_away.max(page.turned_away);
         testimony.lag_ms = Some(testimony.lag_ms.unwrap_or(0).max(page.lag_ms));
         for (nonce, notes) in page.notes {
             // A proxy that asks twice leaves two records of one name: the first is the client's request.
@@ -51,7 +52,9 @@ async fn pages(scene: &Scene, testimony: &mut Testimony) -> Option<()> {
 async fn page(scene: &Scene, from: usize) -> Option<WitnessPage> {
     let nonce = scene.entropy.nonce();
     let way = scene.dial.dial(scene.leg, Purpose::Request).await.ok()?;
-    let path = format!("{}?page={from}", route_path(scene.prover.run(), &nonce, WITNESS_ROUTE));
+    let proof = scene.prover.token(&nonce, WITNESS_ROUTE);
+    // In the query, because some remove headers that they do not know.
+    let path = format!("{}?page={from}&proof={proof}", route_path(scene.prover.run(), &nonce, WITNESS_ROUTE));
     let reading = async {
         let mut answer = request(way, http::Method::GET, &path, http::HeaderMap::new(), scene.answer()).await.ok()?;
         proven_body(&scene.prover, &nonce, WITNESS_ROUTE, &mut answer, WITNESS_PAGE_BYTES + 64 * 1024).await.ok()

@@ -14,6 +14,8 @@ mod compared;
 mod hostile;
 #[path = "loopback/lab.rs"]
 mod lab;
+#[path = "loopback/limits.rs"]
+mod limits;
 #[path = "loopback/program.rs"]
 mod program;
 #[path = "loopback/reaching.rs"]

@@ -72,8 +72,9 @@ async fn run() -> (usize, Vec<String>) {
         limits: Limits {
             head: Duration::from_secs(60),
             notes: 4 * AT_ONCE,
-            entries: usize::MAX,
-            heads: usize::MAX,
+            record: usize::MAX,
+            memory: usize::MAX,
+            sent: usize::MAX,
             ..Limits::default()
         },
         entropy: Entropy::system(),

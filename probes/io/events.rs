@@ -92,23 +92,28 @@ impl Streaming {
             self.leaving.done(Why::Done);
             return None;
         }
-        tokio::select! {
+        let over = tokio::select! {
             biased;
-            () = sleep_until(self.due) => {}
-            () = self.call.stop.cancelled() => {
-                self.leaving.done(Why::Shutdown);
-                return None;
-            }
+            () = sleep_until(self.due.min(self.call.until)) => (self.due > self.call.until).then_some(Why::Limit),
+            () = self.call.stop.cancelled() => Some(Why::Shutdown),
+        };
+        if let Some(why) = over {
+            self.leaving.done(why);
+            return None;
         }
-        let id = self.schedule.first + number - 1;
+        let id = self.schedule.first.saturating_add(number - 1);
         let every = self.schedule.every;
-        self.due += if self.schedule.sizes.is_some() { every } else { Schedule::gap(every, id + 1) };
+        self.due += if self.schedule.sizes.is_some() { every } else { Schedule::gap(every, id.saturating_add(1)) };
         let sent_ms = self.call.pen.clock.ms();
-        self.call.pen.note(Event::Sent(What::Event, id));
         let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone(), size: None };
         let event = format!("id: {id}\ndata: {message}\n\n");
         let size = self.schedule.sizes.filter(|_| number < self.schedule.count).map_or(0, |sizes| sizes(number));
         let missing = usize::try_from(size).unwrap_or(0).saturating_sub(self.written + event.len());
+        if !self.call.sent.take(missing + event.len()) {
+            self.leaving.done(Why::Limit);
+            return None;
+        }
+        self.call.pen.note(Event::Sent(What::Event, id));
         Some(padding(missing, number) + &event)
     }
 }

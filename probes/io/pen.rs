@@ -3,7 +3,7 @@
 use super::Observer;
 use super::proof::hex;
 use crate::below::{Below, RawHead, TlsEnd};
-use crate::timeline::{Event, Timeline};
+use crate::timeline::{Entry, Event, Timeline};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,12 +67,63 @@ impl Entropy {
     }
 }
 
+/// A number of bytes, of which parts are taken: of a whole that others share, where there is one, to which they return in the end.
+#[derive(Debug)]
+pub struct Quota {
+    most: usize,
+    left: AtomicUsize,
+    whole: Option<Arc<Quota>>,
+}
+
+impl Quota {
+    /// So many bytes.
+    pub fn of(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, left: AtomicUsize::new(most), whole: None })
+    }
+
+    /// So many bytes of those that are left in another quota.
+    pub fn within(most: usize, whole: &Arc<Self>) -> Arc<Self> {
+        Arc::new(Self { most, left: AtomicUsize::new(most), whole: Some(whole.clone()) })
+    }
+
+    /// Takes a part, if as much is left.
+    pub fn take(&self, bytes: usize) -> bool {
+        let own = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok();
+        let taken = own && self.whole.as_ref().is_none_or(|whole| whole.take(bytes));
+        if own && !taken {
+            self.left.fetch_add(bytes, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// How much is left.
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// How much is taken.
+    pub fn taken(&self) -> usize {
+        self.most.saturating_sub(self.left())
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        if let Some(whole) = &self.whole {
+            whole.left.fetch_add(self.taken(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// What an entry costs: itself, and as much again because a list that grows doubles.
+const ENTRY_BYTES: usize = 2 * size_of::<Entry>();
+
 /// Writes on one timeline; both ends use it.
 #[derive(Clone)]
 pub struct Pen {
     timeline: Arc<Mutex<Timeline>>,
-    /// How many entries may still be written, by all pens of a run together.
-    left: Arc<AtomicUsize>,
+    /// How much may still be written, by all pens of a run together.
+    quota: Option<Arc<Quota>>,
     /// The clock of the run at this end.
     pub clock: Clock,
 }
@@ -80,12 +131,12 @@ pub struct Pen {
 impl Pen {
     /// On an empty timeline.
     pub fn new(clock: Clock) -> Self {
-        Self::sharing(clock, Arc::new(AtomicUsize::new(usize::MAX)))
+        Self { timeline: Arc::default(), quota: None, clock }
     }
 
-    /// On an empty timeline, with a number of entries that it shares with other pens.
-    pub fn sharing(clock: Clock, left: Arc<AtomicUsize>) -> Self {
-        Self { timeline: Arc::default(), left, clock }
+    /// On an empty timeline, with a quota of bytes that it shares with other pens.
+    pub fn sharing(clock: Clock, quota: Arc<Quota>) -> Self {
+        Self { quota: Some(quota), ..Self::new(clock) }
     }
 
     /// Writes that something happens now.
@@ -96,7 +147,8 @@ impl Pen {
     /// Writes that something happened at that moment.
     pub fn note_at(&self, moment: Instant, event: Event) {
         let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+        let text = if let Event::Foreign(text) = &event { text.as_str().len() } else { 0 };
+        if self.quota.as_ref().is_none_or(|quota| quota.take(ENTRY_BYTES + text)) {
             timeline.push(self.clock.at(moment), event);
         } else {
             timeline.cut = true;
@@ -172,5 +224,23 @@ impl BelowPen {
         if let Some(kept) = &self.0 {
             keep(&mut kept.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_part_took_returns_to_the_whole() {
+        let whole = Quota::of(10);
+        let part = Quota::within(6, &whole);
+        assert!(part.take(4) && !part.take(3), "the part has its own bound");
+        let other = Quota::within(100, &whole);
+        assert!(!other.take(7), "the whole has one, too");
+        assert!(other.take(6));
+        assert_eq!((whole.left(), other.taken()), (0, 6));
+        drop((part, other));
+        assert_eq!(whole.left(), 10);
     }
 }

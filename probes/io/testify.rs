@@ -2,7 +2,7 @@
 
 use super::Observer;
 use super::hellos::Hellos;
-use super::pen::{BelowPen, Pen};
+use super::pen::{BelowPen, Pen, Quota};
 use super::proof::Prover;
 use super::websocket::{Heard, Talk};
 use crate::below::{RawHead, TlsEnd};
@@ -54,6 +54,12 @@ pub struct Call {
     pub tasks: TaskTracker,
     /// The longest that anything may take.
     pub longest: Duration,
+    /// When the server ends the connection, whatever goes on there.
+    pub until: Instant,
+    /// The most bytes of a message on a WebSocket.
+    pub message: usize,
+    /// How many bytes this run may still be sent in messages and events.
+    pub sent: Arc<Quota>,
     /// Kept for as long as the call is answered: what it belongs to does not expire meanwhile.
     pub held: Arc<dyn Send + Sync>,
 }
@@ -125,12 +131,13 @@ impl Call {
                 self.pen.note(Event::Ended(end));
                 return;
             };
-            let mut talk = Talk::accepted(TokioIo::new(io), self.observer.clone(), self.pen.clone(), &self.nonce).await;
+            let (observer, pen, sent) = (self.observer.clone(), self.pen.clone(), self.sent.clone());
+            let mut talk = Talk::accepted(TokioIo::new(io), observer, pen, &self.nonce, self.message, sent).await;
             if talk.say_with(What::Greeting, 0, self.proof()).await {
                 let stop = self.stop.clone();
                 tokio::select! {
                     () = converse(talk, stop) => {}
-                    () = sleep(self.longest) => self.pen.note(Event::Closed(Why::Limit)),
+                    () = sleep_until(self.until) => self.pen.note(Event::Closed(Why::Limit)),
                 }
             }
         });
@@ -200,7 +207,8 @@ where
             }
         }
     }
-    if let Some((_, End::CloseFrame(_))) = pen.timeline().ended() {
+    let over = pen.timeline();
+    if matches!(over.ended(), Some((_, End::CloseFrame(_)))) || over.closed().is_some() {
         return;
     }
     // An end that was made at this side only must not reach the client through us.
@@ -216,6 +224,7 @@ pub struct Leaving {
     pen: Pen,
     observer: Observer,
     stop: CancellationToken,
+    until: Instant,
     over: bool,
 }
 
@@ -223,7 +232,8 @@ impl Leaving {
     /// From now on, a drop is noted. The connection stays open for [`HOLD`] after the other side has left.
     pub fn watch(call: &Call) -> Self {
         call.observer.hold();
-        Self { pen: call.pen.clone(), observer: call.observer.clone(), stop: call.stop.clone(), over: false }
+        let (pen, observer, stop) = (call.pen.clone(), call.observer.clone(), call.stop.clone());
+        Self { pen, observer, stop, until: call.until, over: false }
     }
 
     /// The answer is complete.
@@ -243,6 +253,7 @@ impl Drop for Leaving {
         }
         match self.observer.ended() {
             _ if self.stop.is_cancelled() => self.pen.note(Event::Closed(Why::Shutdown)),
+            None if self.until <= Instant::now() => self.pen.note(Event::Closed(Why::Limit)),
             Some((moment, end)) => self.pen.note_at(moment, Event::Ended(end)),
             None => self.pen.note(Event::Ended(End::Fin)),
         }

@@ -2,7 +2,7 @@
 
 use super::heads::{field, raw_head};
 use super::observe::{Page, Scene};
-use super::pen::Pen;
+use super::pen::{Pen, Quota};
 use super::{Io, Observer, Way};
 use crate::exchange::{Proof, ResponseHead};
 use crate::failure::{Failure, Kind, Operation};
@@ -10,6 +10,7 @@ use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
 use crate::wire::{Message, PROOF_HEADER, route_path};
 use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -20,19 +21,21 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{self, Error};
 
 /// The largest message that is sent or accepted: the last rung of the deepest ladder of sizes.
-const MESSAGE_BYTES: usize = 64 * 1024;
+pub const MESSAGE_BYTES: usize = 64 * 1024;
+/// The head of a pong, and what its ping cost.
+const PONG_BYTES: usize = 14;
 /// What may wait to be written beside it: its header, and answers to pings that somebody in between sends.
 const BESIDE_BYTES: usize = 1024;
 
 /// The limits of every WebSocket here. The library's own defaults cost 138 KB a connection and let a peer that never reads
 /// grow the write buffer without bound; ours takes one message of the largest size, and no second one before that has left.
-fn limits() -> WebSocketConfig {
+fn limits(message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(MESSAGE_BYTES + BESIDE_BYTES)
-        .max_message_size(Some(MESSAGE_BYTES))
-        .max_frame_size(Some(MESSAGE_BYTES))
+        .max_message_size(Some(message))
+        .max_frame_size(Some(message))
 }
 
 /// The most bytes of a response head that are read.
@@ -109,9 +112,9 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
         return Opening::Not;
     }
     page.accepted(accept.as_deref() == Some(derive_accept_key(key.as_bytes()).as_str()));
-    let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits())).await;
+    let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(MESSAGE_BYTES))).await;
     let words = Words { word: page.nonce().to_owned(), examine: Some((scene.prover.clone(), route.to_owned(), page.clone())) };
-    Opening::Open(Box::new(Talk { socket, pen: page.pen.clone(), observer, words, heard_size: None }))
+    Opening::Open(Box::new(Talk { socket, pen: page.pen.clone(), observer, words, heard_size: None, sent: None }))
 }
 
 fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
@@ -192,6 +195,8 @@ pub struct Talk<S> {
     words: Words,
     /// The size of the newest message that had one to keep: its echo is as large.
     heard_size: Option<u32>,
+    /// How many bytes the server may still send in this run.
+    sent: Option<Arc<Quota>>,
 }
 
 /// How the words of a conversation are made and examined.
@@ -224,10 +229,11 @@ pub enum Heard {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
-    /// The server's end of an accepted upgrade.
-    pub async fn accepted(io: S, observer: Observer, pen: Pen, nonce: &str) -> Self {
-        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits())).await;
-        Self { socket, pen, observer, words: Words { word: nonce.to_owned(), examine: None }, heard_size: None }
+    /// The server's end of an accepted upgrade: it takes messages of at most so many bytes, and sends no more than its run may.
+    pub async fn accepted(io: S, observer: Observer, pen: Pen, nonce: &str, message: usize, sent: Arc<Quota>) -> Self {
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits(message))).await;
+        let words = Words { word: nonce.to_owned(), examine: None };
+        Self { socket, pen, observer, words, heard_size: None, sent: Some(sent) }
     }
 
     /// Sends a message and hands it to the network at once; writes it down. False when the connection is over.
@@ -252,10 +258,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     }
 
     async fn send(&mut self, what: What, number: u32, word: String, size: Option<u32>) -> bool {
-        let message = Message { what, number, sent_ms: self.pen.clock.ms(), word, size };
+        let message = Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.to_string();
+        if !self.may_send(message.len()) {
+            self.end(Why::Limit).await;
+            return false;
+        }
         self.pen.note(Event::Sent(what, number));
         // `send` flushes: bytes that a TLS layer keeps to itself would make this end look dead.
-        match self.socket.send(tungstenite::Message::text(message.to_string())).await {
+        match self.socket.send(tungstenite::Message::text(message)).await {
             Ok(()) => true,
             Err(error) => {
                 self.over(&error);
@@ -280,8 +290,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                     let _ = self.socket.flush().await;
                     return Heard::Over;
                 }
+                // The library answers pings by itself, with as many bytes.
+                Some(Ok(tungstenite::Message::Ping(bytes))) if !self.may_send(bytes.len() + PONG_BYTES) => {
+                    self.end(Why::Limit).await;
+                    return Heard::Over;
+                }
                 Some(Ok(tungstenite::Message::Ping(_) | tungstenite::Message::Pong(_) | tungstenite::Message::Frame(_))) => {}
                 Some(Ok(tungstenite::Message::Binary(bytes))) => self.foreign(&bytes),
+                // Only the server has a limit that its peer may not share.
+                Some(Err(Error::Capacity(_))) if self.sent.is_some() => {
+                    self.foreign(&self.observer.last_bytes());
+                    self.end(Why::Limit).await;
+                    return Heard::Over;
+                }
                 Some(Err(error)) => {
                     self.over(&error);
                     return Heard::Over;
@@ -301,8 +322,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
 
     /// Ends the conversation with a close frame, and waits a little for the answer to it.
     pub async fn close(mut self, why: Why) {
+        self.end(why).await;
+    }
+
+    /// Whether the run may be sent so many bytes more.
+    fn may_send(&self, bytes: usize) -> bool {
+        self.sent.as_ref().is_none_or(|quota| quota.take(bytes))
+    }
+
+    async fn end(&mut self, why: Why) {
         self.pen.note(Event::Closed(why));
-        let code = if why == Why::Shutdown { CloseCode::Away } else { CloseCode::Normal };
+        let code = match why {
+            Why::Shutdown => CloseCode::Away,
+            Why::Limit => CloseCode::Policy,
+            _ => CloseCode::Normal,
+        };
         let farewell = async {
             let _ = self.socket.close(Some(CloseFrame { code, reason: "".into() })).await;
             while let Some(Ok(_)) = self.socket.next().await {}
@@ -343,7 +377,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         }
     }
 
-    fn foreign(&mut self, bytes: &[u8]) {
+    fn foreign(&self, bytes: &[u8]) {
         self.pen.note(Event::Foreign(Untrusted::from_bytes(bytes, 200)));
     }
 

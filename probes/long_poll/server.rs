@@ -4,7 +4,7 @@ use crate::io::testify::{Call, Leaving, Reply};
 use crate::timeline::{What, Why};
 use http::StatusCode;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 /// The request; `hold_ms` says for how long it is held.
 pub(super) const ROUTE: &str = "long-poll";
@@ -18,6 +18,7 @@ pub(super) async fn testify(call: Call) -> Reply {
         biased;
         () = sleep(hold) => Why::Done,
         () = call.stop.cancelled() => Why::Shutdown,
+        () = sleep_until(call.until) => Why::Limit,
     };
     let status = if why == Why::Done { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let reply = call.answer(status, What::Body);

@@ -1,8 +1,9 @@
 //! What the attempts to reach the server tell.
 
 use super::*;
-use crate::exchange::{Proof, Record};
+use crate::exchange::{Proof, Record, ResponseHead};
 use crate::failure::{Failure, Kind, Operation};
+use crate::refusal::Refusal;
 use crate::timeline::Event;
 use crate::transport::Via;
 
@@ -53,6 +54,7 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
     let status = head.status;
     let location = head.values("location").next().unwrap_or_default();
     let finding = match status {
+        429 | 503 if Refusal::of(head).is_some() => return refused(asked, head),
         407 => {
             let schemes: Vec<&str> = head.values("proxy-authenticate").collect();
             let proxy = asked.proxy.as_ref().map_or("something in between", Untrusted::as_str);
@@ -96,6 +98,20 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
     };
     finding.with("status", status)
 }
+
+/// The server's own answer, which names its limit.
+fn refused(asked: &Asked, head: &ResponseHead) -> Finding {
+    let refusal = Refusal::of(head);
+    let because = refusal.map_or("", Refusal::because);
+    let after: Option<u64> = head.values("retry-after").next().and_then(|seconds| seconds.trim().parse().ok());
+    let again = after.map_or_else(|| "later".to_owned(), |seconds| format!("in {} s", seconds.min(MOST_PATIENCE_S)));
+    let text = format!("{} is there and takes no run from here now: {because}. Try again {again}.", server(asked));
+    let finding = Finding::new(SERVER_UNAVAILABLE, text).with("status", head.status);
+    finding.with("limit", refusal.map_or("", Refusal::as_str))
+}
+
+/// Nobody is told to wait for longer than a day.
+const MOST_PATIENCE_S: u64 = 86_400;
 
 /// Why an unproven answer is a middlebox's and not a stranger's, if anything says so.
 fn positive_evidence(asked: &Asked, record: &Record, location: &str) -> Option<String> {

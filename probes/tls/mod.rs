@@ -91,8 +91,8 @@ impl Probe for Tls {
         evidence.iter().any(|exchange| exchange.asked.client.is_some())
     }
 
-    fn judge(evidence: &[Exchange<Asked>], _: &Circumstances) -> Vec<Finding> {
-        verdict::judge(evidence)
+    fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+        verdict::judge(evidence, around)
     }
 }
 

@@ -8,13 +8,15 @@ use crate::failure::{Kind, Operation};
 use crate::products;
 
 /// Judges the session, and the look where there was none.
-pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
+pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let of = |step| evidence.iter().filter(move |exchange| exchange.asked.step == step);
     let mut findings: Vec<Finding> = of(Step::Session)
         .flat_map(|one| compared(&one.asked, &one.record).into_iter().map(|finding| finding.seen_on([&one.record])))
         .collect();
     for look in of(Step::Look) {
         let arrived = of(Step::Seen).find_map(|one| one.record.witness.notes()?.below.hello_seen);
+        // A server that closes connections unread has not seen what they brought.
+        let arrived = arrived.filter(|seen| *seen || around.server_turned_away == 0);
         let finding = if look.asked.client.is_some() { stranger(&look.asked) } else { refused(&look.record, arrived) };
         findings.extend(finding.map(|finding| finding.seen_on([&look.record])));
     }

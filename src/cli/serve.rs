@@ -1,6 +1,6 @@
 //! The flags of `serve`.
 
-use crate::serve::limits::Limits;
+use super::limits::LimitFlags;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,10 +44,7 @@ pub struct Serve {
     /// Keep the reports that clients leave (check --upload) in this folder, for 30 days and at most 1,000
     #[arg(long, value_name = "DIR")]
     pub keep_reports: Option<PathBuf>,
-    /// Connections at once
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
-    pub max_connections: usize,
-    /// Runs at once
-    #[arg(long, value_name = "N", default_value_t = Limits::default().runs)]
-    pub max_runs: usize,
+    /// What it allows
+    #[command(flatten)]
+    pub limits: LimitFlags,
 }

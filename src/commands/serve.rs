@@ -37,12 +37,13 @@ pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Ou
         ),
         None => None,
     };
+    let limits = fitting(flags.limits.limits(), terminal);
     let server = Server::new(serve::Options {
         shelf,
         legs: Legs::default(),
         tls: identity.map(|identity| (identity.config, identity.sha256)),
         front_headers: flags.front_header.iter().map(|name| Untrusted::new(name)).collect(),
-        limits: Limits { connections: flags.max_connections.max(1), runs: flags.max_runs.max(1), ..Limits::default() },
+        limits,
         entropy: Entropy::system(),
     });
     let ended = interrupted();
@@ -65,4 +66,20 @@ pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Ou
     say("proxyprobe: shutting down");
     server.shut_down().await;
     Ok(Outcome { print: String::new(), code: exit::WORKS })
+}
+
+/// Descriptors for what is no connection: listeners, the runtime, reports, and those who are only told why not.
+const OTHER_DESCRIPTORS: u64 = 512;
+
+/// The limits, with no more connections than this system has descriptors for: beyond them it would leave clients waiting, who
+/// could not tell that from a broken network.
+fn fitting(limits: Limits, terminal: Terminal) -> Limits {
+    let wanted = u64::try_from(limits.connections).unwrap_or(u64::MAX).saturating_add(OTHER_DESCRIPTORS);
+    let Ok(allowed) = rlimit::increase_nofile_limit(wanted) else { return limits };
+    if allowed >= wanted {
+        return limits;
+    }
+    let connections = usize::try_from(allowed.saturating_sub(OTHER_DESCRIPTORS).max(1)).unwrap_or(usize::MAX);
+    (terminal.say)(&format!("proxyprobe: this system allows {allowed} file descriptors, so {connections} connections at once"));
+    Limits { connections, ..limits }
 }

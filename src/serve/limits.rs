@@ -2,33 +2,45 @@
 
 use std::time::Duration;
 
-/// The limits of a server.
+/// The limits of a server. docs/serve.md has the same numbers and reasons for operators.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at once, below the usual limit of 20,000 file descriptors with room for everything else.
     pub connections: usize,
-    /// Runs at once. A standard run leaves about 150 KB of record, so 2,000 take 300 MB; at the very worst, with the two limits
-    /// below used up by each of them, 3 GB.
+    /// Connections at once of one address (of IPv6, one /64 network). Thirty people behind one address at a hundred and thirty
+    /// each; a standard run has 63, at most 48 of them at once. None: addresses are not told apart.
+    pub address_connections: Option<usize>,
+    /// Runs at once, those that are over and still kept among them: seven standard runs begin in each second of five minutes.
     pub runs: usize,
-    /// Connections of one run that are written down; the deepest ladder needs about 150 on both legs.
+    /// Runs that one address begins in a minute: thirty people with quick runs of five seconds, again and again. None: addresses
+    /// are not told apart.
+    pub address_runs: Option<u32>,
+    /// Requests of one run that are written down; the deepest ladder needs about 150 on both legs.
     pub notes: usize,
-    /// Entries of one run, over all its connections: a standard run writes 800, the deepest one 6,000. An entry takes 130 bytes.
-    pub entries: usize,
-    /// Bytes of request heads of one run: 400 heads of the usual 600 bytes.
-    pub heads: usize,
+    /// Bytes of the record of one run: a standard run's is about 300 KB, the deepest one's 2 MB.
+    pub record: usize,
     /// Connections of one run of which raw heads and ClientHellos are kept too: a run has six of them, of at most 40 KB each.
     pub below: usize,
+    /// Bytes that one run is sent in messages and events. A deep run is sent about 2 MiB; ten of the largest messages a second for
+    /// a minute are 38 MiB.
+    pub sent: usize,
+    /// Bytes of all records together: 2,000 standard runs, and room.
+    pub memory: usize,
     /// How long a run is kept at most: the longest ladder of 16 minutes, and time to read the witness.
     pub kept: Duration,
-    /// How long a run is kept when nothing of it is open any more.
+    /// How long a run is kept when nothing of it is open any more: a client reads its witness within seconds.
     pub kept_idle: Duration,
     /// From the first byte to the end of a request head, TLS included; browsers need a second, slow paths a few.
     pub head: Duration,
     /// The most bytes of a request head: twice what browsers send with large cookies.
     pub head_bytes: usize,
+    /// The most bytes of a message on a WebSocket: the last rung of the deepest ladder of sizes.
+    pub message: usize,
     /// Streams at once on one HTTP/2 connection, as nginx and HAProxy allow about a hundred.
     pub streams: u32,
-    /// The longest that one conversation, stream or held request lasts.
+    /// Reports that arrive at once, of 8 MiB each.
+    pub reports: usize,
+    /// The longest that one connection lasts, and with it any conversation, stream or held request.
     pub longest: Duration,
     /// How long a shutdown waits for farewells.
     pub farewell: Duration,
@@ -38,16 +50,21 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 15_000,
+            address_connections: Some(4_000),
             runs: 2_000,
+            address_runs: Some(360),
             notes: 400,
-            entries: 8_000,
-            heads: 256 * 1024,
+            record: 3 * 1024 * 1024,
             below: 8,
+            sent: 40 * 1024 * 1024,
+            memory: 768 * 1024 * 1024,
             kept: Duration::from_secs(30 * 60),
             kept_idle: Duration::from_secs(5 * 60),
             head: Duration::from_secs(10),
             head_bytes: 32 * 1024,
+            message: proxyprobe_probes::io::websocket::MESSAGE_BYTES,
             streams: 100,
+            reports: 8,
             longest: Duration::from_secs(20 * 60),
             farewell: Duration::from_secs(2),
         }

@@ -1,14 +1,14 @@
 //! Listening sockets, and what keeps a server's accept loop alive.
 
-use super::{Server, lag};
+use super::door::Entry;
+use super::{Arrival, Server, lag};
 use crate::net::adopt;
+use proxyprobe_probes::io::Io;
 use proxyprobe_probes::transport::Leg;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 /// A server that accepts connections until it is dropped or shut down.
@@ -24,7 +24,6 @@ pub struct Listening {
 /// # Errors
 /// When an address cannot be bound; it names the address.
 pub async fn listen(server: &Server, http: Option<SocketAddr>, https: Option<SocketAddr>) -> io::Result<Listening> {
-    let slots = Arc::new(Semaphore::new(server.0.limits.connections));
     let mut bound = Listening { http: None, https: None };
     for (leg, address) in [(Leg::Http, http), (Leg::Https, https)] {
         let Some(address) = address else { continue };
@@ -36,31 +35,37 @@ pub async fn listen(server: &Server, http: Option<SocketAddr>, https: Option<Soc
             Leg::Http => bound.http = Some(local),
             Leg::Https => bound.https = Some(local),
         }
-        tokio::spawn(accept(server.clone(), listener, leg, slots.clone()));
+        tokio::spawn(accept(server.clone(), listener, leg));
     }
     tokio::spawn(lag::measure(server.clone()));
     Ok(bound)
 }
 
-async fn accept(server: Server, listener: TcpListener, leg: Leg, slots: Arc<Semaphore>) {
+async fn accept(server: Server, listener: TcpListener, leg: Leg) {
     let stop = server.stopping();
     loop {
-        // A connection over the limit waits in the kernel's queue until another one ends.
-        let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
-        match accepted.and_then(|(socket, peer)| Ok((adopt(socket)?, peer))) {
-            Ok((io, peer)) => {
-                let connection = server.clone();
-                server.0.tasks.spawn(async move {
-                    connection.serve(io, leg, Some(peer)).await;
-                    drop(slot);
-                });
-            }
+        match accepted.and_then(|(socket, from)| Ok((adopt(socket)?, from))) {
+            Ok((io, from)) => admit(&server, io, leg, from),
             // Out of descriptors, or a peer that has gone already: neither may end the loop.
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }
+}
+
+fn admit(server: &Server, io: Io, leg: Leg, from: SocketAddr) {
+    let (ticket, refusal) = match server.0.door.connection(Some(from.ip())) {
+        Entry::In(ticket) => (ticket, None),
+        Entry::Told(ticket, refusal) => (ticket, Some(refusal)),
+        // A reset: nothing of it is left to be kept.
+        Entry::Away => return io.abort(),
+    };
+    let connection = server.clone();
+    server.0.tasks.spawn(async move {
+        connection.serve_arrival(io, leg, Arrival { address: Some(from.ip()), refusal }).await;
+        drop(ticket);
+    });
 }

@@ -1,6 +1,7 @@
 //! The paired server: the other witness.
 
 pub mod certificate;
+mod door;
 mod lag;
 pub mod limits;
 mod listen;
@@ -11,6 +12,7 @@ pub mod shelf;
 pub use listen::{Listening, listen};
 
 use crate::net::tls::tls_end;
+use door::Door;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use limits::Limits;
@@ -18,6 +20,7 @@ use proxyprobe_probes::below::TlsEnd;
 use proxyprobe_probes::io::Io;
 use proxyprobe_probes::io::hellos::Hellos;
 use proxyprobe_probes::io::pen::Entropy;
+use proxyprobe_probes::refusal::Refusal;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
@@ -25,10 +28,11 @@ use runs::Runs;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use shelf::Shelf;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::time::{sleep, timeout};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -49,6 +53,21 @@ pub struct Options {
     pub entropy: Entropy,
 }
 
+/// The window of flow control, for a stream and for a connection: RFC 9113 section 6.9.2 begins with as much. Only reports are
+/// longer.
+const H2_WINDOW: u32 = 65_535;
+/// What is kept for one stream whose peer does not read: a hundred of them have 1.6 MiB.
+const H2_SEND_BYTES: usize = 16 * 1024;
+
+/// How a connection came in.
+#[derive(Clone, Copy, Default)]
+struct Arrival {
+    /// From where, if that is known.
+    address: Option<IpAddr>,
+    /// Why it is not served, if it is not.
+    refusal: Option<Refusal>,
+}
+
 /// The paired server, whatever its connections come in on.
 #[derive(Clone)]
 pub struct Server(Arc<Inner>);
@@ -60,7 +79,10 @@ struct Inner {
     front_headers: Vec<Untrusted>,
     shelf: Option<Arc<Shelf>>,
     limits: Limits,
+    door: Arc<Door>,
     runs: Runs,
+    /// For reports that are arriving.
+    reports: Semaphore,
     lag: Mutex<lag::Lag>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -69,6 +91,7 @@ struct Inner {
 impl Server {
     /// A server with no connections yet.
     pub fn new(options: Options) -> Self {
+        let door = Door::new(options.limits);
         Self(Arc::new(Inner {
             legs: Mutex::new(options.legs),
             tls: options.tls,
@@ -76,7 +99,9 @@ impl Server {
             front_headers: options.front_headers,
             shelf: options.shelf.map(Arc::new),
             limits: options.limits,
-            runs: Runs::new(options.entropy, options.limits),
+            runs: Runs::new(options.entropy, options.limits, door.clone()),
+            door,
+            reports: Semaphore::new(options.limits.reports),
             lag: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -88,9 +113,16 @@ impl Server {
         *self.0.legs.lock().unwrap_or_else(PoisonError::into_inner) = legs;
     }
 
-    /// Serves one connection to its end; `peer` is where it comes from, where that is known.
-    pub async fn serve(&self, io: Io, leg: Leg, peer: Option<SocketAddr>) {
+    /// Serves one connection to its end.
+    pub async fn serve(&self, io: Io, leg: Leg) {
+        self.serve_arrival(io, leg, Arrival::default()).await;
+    }
+
+    async fn serve_arrival(&self, io: Io, leg: Leg, arrival: Arrival) {
         let stop = self.0.stop.clone();
+        // Who is only told why not has as long as a head may take, for everything.
+        let lasts = if arrival.refusal.is_some() { self.0.limits.head } else { self.0.limits.longest };
+        let until = Instant::now() + lasts;
         // Boxed: a TLS session is large, and most of a connection's life needs none of the handshake's state.
         let (io, tls) = match leg {
             Leg::Http => (io, None),
@@ -115,17 +147,18 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams)
+            // What a peer may send before it is read, and what waits for a peer that does not read: by stream and by connection.
+            .initial_stream_window_size(H2_WINDOW)
+            .initial_connection_window_size(H2_WINDOW)
+            .max_send_buf_size(H2_SEND_BYTES)
             .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
         let service = {
             let (server, begun) = (self.clone(), begun.clone());
             hyper::service::service_fn(move |request| {
                 begun.store(true, Ordering::Relaxed);
-                let (server, observer, tls) = (server.clone(), observer.clone(), tls.clone());
-                async move {
-                    Ok::<_, std::convert::Infallible>(
-                        routes::answer(&server, request, routes::Under { observer, tls, peer }).await,
-                    )
-                }
+                let server = server.clone();
+                let came = routes::Came { observer: observer.clone(), tls: tls.clone(), arrival, until };
+                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, came).await) }
             })
         };
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
@@ -146,6 +179,11 @@ impl Server {
             }
             _ = connection.as_mut() => {}
             () = silent => {}
+            // What goes on here ends by itself now, and says why; only what a peer does not read is cut.
+            () = sleep_until(until) => {
+                connection.as_mut().graceful_shutdown();
+                let _ = timeout(limits.farewell, connection).await;
+            }
         }
     }
 

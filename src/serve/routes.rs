@@ -1,8 +1,8 @@
 //! Which request goes where.
 
-use super::Server;
 use super::runs::Run;
 use super::shelf::Refused;
+use super::{Arrival, Server};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -12,36 +12,40 @@ use proxyprobe_probes::exchange::{Proof, RequestHead};
 use proxyprobe_probes::io::Observer;
 use proxyprobe_probes::io::heads::{seen, version};
 use proxyprobe_probes::io::testify::{Call, Reply, full};
-use proxyprobe_probes::timeline::Event;
+use proxyprobe_probes::refusal::Refusal;
+use proxyprobe_probes::timeline::{Event, Why};
 use proxyprobe_probes::untrusted::Untrusted;
-use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, REPORT_BYTES, REPORT_ROUTE, RunStart, WITNESS_ROUTE};
-use std::net::SocketAddr;
+use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, REFUSED_HEADER, REPORT_BYTES, REPORT_ROUTE, RunStart, WITNESS_ROUTE};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// A nonce or a run's id is hex and no longer than this: 256 bits.
 const NAME_LENGTH: usize = 64;
 
-/// The connection under a request.
-pub(super) struct Under {
+/// The connection that a request came in on.
+pub(super) struct Came {
     pub(super) observer: Observer,
-    /// The TLS session on it, where there is one.
     pub(super) tls: Option<Arc<TlsEnd>>,
-    /// Where it comes from.
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) arrival: Arrival,
+    /// When the connection is ended.
+    pub(super) until: Instant,
 }
 
-pub(super) async fn answer(server: &Server, request: Request<Incoming>, under: Under) -> Reply {
+pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Came) -> Reply {
     // Each request's head is the first that is read of it, also on a connection that has carried others.
-    let first = under.observer.take_first_bytes();
+    let first = came.observer.take_first_bytes();
+    let refusal = came.arrival.refusal;
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let mut reply = match parts.as_slice() {
-        ["v1", "run", nonce] if is_name(nonce) => start(server, &request, nonce, under.tls.as_deref()),
+        ["v1", "run", nonce] if is_name(nonce) => match refusal {
+            Some(refusal) => refused(refusal, None),
+            None => start(server, &request, nonce, &came),
+        },
         ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
-            Some(run) => within(server, &run, nonce, route, Arrived { request, under, first }).await,
+            Some(run) => within(server, &run, nonce, route, Arrived { request, came, first }).await,
             None => {
                 let mut reply = plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n");
                 // No proof, but a mark: nobody in between is blamed for a server that was started anew.
@@ -52,10 +56,14 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, under: U
         [""] => plain(StatusCode::OK, "This is a proxyprobe server. Point `proxyprobe check` at it.\n"),
         _ => plain(StatusCode::NOT_FOUND, "This is a proxyprobe server; there is nothing here.\n"),
     };
-    // Nothing that a request brought is ever shown as a page.
+    // Nothing that a request brought is ever shown as a page, and what is shown runs nothing.
     let headers = reply.headers_mut();
     headers.entry("x-content-type-options").or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry("content-security-policy").or_insert(HeaderValue::from_static("default-src 'none'; sandbox"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if refusal.is_some() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     reply
 }
 
@@ -63,9 +71,10 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn start(server: &Server, request: &Request<Incoming>, nonce: &str, tls: Option<&TlsEnd>) -> Reply {
-    let Some(run) = server.0.runs.begin() else {
-        return busy("This server has as many runs as it takes; try again in a minute.\n");
+fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came) -> Reply {
+    let run = match server.0.runs.begin(came.arrival.address) {
+        Ok(run) => run,
+        Err(refusal) => return refused(refusal, None),
     };
     let start = RunStart {
         protocol: PROTOCOL,
@@ -73,7 +82,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, tls: Option<
         run: run.prover.run().to_owned(),
         key: run.key.clone(),
         request: recorded(request),
-        alpn: tls.and_then(|tls| tls.alpn.clone()),
+        alpn: came.tls.as_ref().and_then(|tls| tls.alpn.clone()),
         certificate_sha256: server.0.tls.as_ref().map(|(_, sha256)| sha256.clone()),
         legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
         front_headers: server.0.front_headers.clone(),
@@ -84,35 +93,41 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, tls: Option<
 /// A request, and what is below it.
 struct Arrived {
     request: Request<Incoming>,
-    under: Under,
+    came: Came,
     /// The first bytes that were read of it.
     first: Vec<u8>,
 }
 
 async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arrived: Arrived) -> Reply {
-    let Arrived { request, under: Under { observer, tls, peer }, first } = arrived;
+    let Arrived { request, came, first } = arrived;
+    let proof = || run.prover.token(nonce, route);
+    // The witness is read on refused connections as well: it is what tells the client whose doing that was.
     if route == WITNESS_ROUTE {
-        let query = request.uri().query().unwrap_or_default();
-        let from = query.strip_prefix("page=").and_then(|page| page.parse().ok()).unwrap_or(0);
+        let pairs = || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        let word = |wanted: &str| pairs().find(|(name, _)| *name == wanted).map(|(_, word)| word);
+        if run.prover.examine(word("proof").unwrap_or_default(), nonce, route) != Proof::Valid {
+            return plain(StatusCode::FORBIDDEN, "A run's record is read with the proof of its key.\n");
+        }
+        let from = word("page").and_then(|page| page.parse().ok()).unwrap_or(0);
         let lag = server.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(run.began);
         return proven(run, nonce, route, &run.page(from, lag));
     }
     if route == REPORT_ROUTE {
-        return keep(server, run, nonce, request).await;
+        return match came.arrival.refusal {
+            Some(refusal) => refused(refusal, Some(proof())),
+            None => keep(server, run, nonce, request).await,
+        };
     }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
-    let Some((pen, below)) = run.note(nonce, recorded(&request), peer, probe.looks_below()) else {
-        // Ours, and said to be: no middlebox is blamed for it.
-        let mut reply = busy(&format!(
-            "{}\nThis run has used up the connections that a server writes down.\n",
-            run.prover.token(nonce, route)
-        ));
-        if let Ok(proof) = HeaderValue::from_str(&run.prover.token(nonce, route)) {
-            reply.headers_mut().insert(PROOF_HEADER, proof);
-        }
-        return reply;
+    let Some((pen, below)) = run.note(nonce, recorded(&request), probe.looks_below()) else {
+        return refused(came.arrival.refusal.unwrap_or(Refusal::Requests), Some(proof()));
     };
     pen.note(Event::Request);
+    if let Some(refusal) = came.arrival.refusal {
+        pen.note(Event::Response(StatusCode::SERVICE_UNAVAILABLE.as_u16()));
+        pen.note(Event::Closed(Why::Limit));
+        return refused(refusal, Some(proof()));
+    }
     let call = Call {
         request,
         route: route.to_owned(),
@@ -120,13 +135,16 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         prover: run.prover.clone(),
         pen,
         raw: if probe.looks_below() { RawHead::find(&first, nonce) } else { None },
-        observer,
-        tls,
+        observer: came.observer,
+        tls: came.tls,
         below,
         hellos: server.0.hellos.clone(),
         stop: server.0.stop.clone(),
         tasks: server.0.tasks.clone(),
         longest: server.0.limits.longest,
+        until: came.until,
+        message: server.0.limits.message,
+        sent: run.sent.clone(),
         held: run.clone(),
     };
     probe.testify(call).await
@@ -144,6 +162,10 @@ async fn keep(server: &Server, run: &Arc<Run>, nonce: &str, request: Request<Inc
     if request.method() != Method::POST || run.prover.examine(proof, nonce, REPORT_ROUTE) != Proof::Valid {
         return plain(StatusCode::FORBIDDEN, "Reports are left by POST, with the proof of their run.\n");
     }
+    // Each of them takes 8 MiB of memory.
+    let Ok(_one) = server.0.reports.try_acquire() else {
+        return refused(Refusal::Reports, Some(run.prover.token(nonce, REPORT_ROUTE)));
+    };
     if !run.may_leave_report() {
         return plain(StatusCode::CONFLICT, "This run has left its report.\n");
     }
@@ -190,8 +212,18 @@ fn plain(status: StatusCode, text: &str) -> Reply {
     reply.body(full(text.to_owned())).unwrap_or_default()
 }
 
-fn busy(text: &str) -> Reply {
-    let mut reply = plain(StatusCode::SERVICE_UNAVAILABLE, text);
-    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+/// An answer that names the limit that it is owed to. Within a run it is proven, so that no middlebox is blamed for it.
+fn refused(refusal: Refusal, proof: Option<String>) -> Reply {
+    // Within a run it is the server that has no room, whatever the limit: 429 would speak of the client.
+    let status = if proof.is_some() { 503 } else { refusal.status() };
+    let line = proof.as_ref().map_or_else(String::new, |proof| format!("{proof}\n"));
+    let text = format!("{line}This server takes no more now: {}.\n", refusal.because());
+    let mut reply = plain(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), &text);
+    let headers = reply.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(refusal.retry_after_seconds()));
+    headers.insert(REFUSED_HEADER, HeaderValue::from_static(refusal.as_str()));
+    if let Some(Ok(proof)) = proof.map(HeaderValue::try_from) {
+        headers.insert(PROOF_HEADER, proof);
+    }
     reply
 }

@@ -21,6 +21,10 @@ fn end(version: &str, alpn: &str, exporter: &str, sha256: &str) -> TlsEnd {
     }
 }
 
+fn heard(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
+    judge(evidence, &Circumstances::default())
+}
+
 /// Who vouches for a certificate of this issuer: this machine, the public roots, a pin.
 fn examined(issuer: &str, local: Trust, public: Trust, pin: Option<&str>) -> Examined {
     let chain =
@@ -52,7 +56,7 @@ fn what_the_two_ends_of_a_session_say_together() {
     let zscaler = examined("CN=Zscaler Intermediate Root CA, O=Zscaler Inc.", Trust::Accepted, Trust::UnknownIssuer, None);
     let avast = examined("CN=Avast Web/Mail Shield Root", Trust::Accepted, Trust::UnknownIssuer, None);
     let pinned = examined("CN=own", Trust::Accepted, Trust::UnknownIssuer, Some("c"));
-    let of = |client, examined, server| judge(&session(client, examined, server));
+    let of = |client, examined, server| heard(&session(client, examined, server));
     let mut unknown = session(http("a", "c"), corporate(), None);
     if let Witness::Whole(notes) = &mut unknown[0].record.witness {
         notes.below = Below::default();
@@ -87,8 +91,8 @@ fn what_the_two_ends_of_a_session_say_together() {
          "tls.intercepted-trusted-root | tls.version-lowered version_client=1.2 version_server=1.3 outcome=note"),
         ("an old version at the server", of(http("a", "c"), corporate(), Some(end("1.2", "http/1.1", "bb", "s"))),
          "tls.intercepted-trusted-root | tls.version-lowered version_client=1.3 version_server=1.2"),
-        ("a server that keeps nothing", judge(&unknown), ""),
-        ("a server that saw nothing", judge(&unseen), ""),
+        ("a server that keeps nothing", heard(&unknown), ""),
+        ("a server that saw nothing", heard(&unseen), ""),
         ("no exporter value at the server", of(http("a", "c"), corporate(), Some(valueless)), ""),
     ]);
 }
@@ -101,7 +105,7 @@ fn look(examined: Examined, sha256: &str, served: Option<&str>) -> Vec<Finding> 
         served_sha256: served.map(Untrusted::new),
         ..Asked::new(Step::Look)
     };
-    judge(&[Exchange { asked, record: record("opened@0 done@1", "empty") }])
+    heard(&[Exchange { asked, record: record("opened@0 done@1", "empty") }])
 }
 
 #[test]
@@ -127,22 +131,23 @@ fn whose_certificate_it_is_that_nobody_vouches_for() {
 #[test]
 #[rustfmt::skip]
 fn a_handshake_is_refused_when_the_server_never_saw_it() {
-    let of = |client: &str, seen: Option<bool>| {
+    let after = |client: &str, seen: Option<bool>, around: Circumstances| {
         let mut asked = record(CLIENT, SERVER);
         if let Witness::Whole(notes) = &mut asked.witness {
             notes.below.hello_seen = seen;
         }
-        judge(&[
-            Exchange { asked: Asked::new(Step::Look), record: record(client, "empty") },
-            Exchange { asked: Asked::new(Step::Seen), record: asked },
-        ])
+        let look = Exchange { asked: Asked::new(Step::Look), record: record(client, "empty") };
+        judge(&[look, Exchange { asked: Asked::new(Step::Seen), record: asked }], &around)
     };
+    let of = |client: &str, seen| after(client, seen, Circumstances::default());
+    let full = |client: &str, seen| after(client, seen, Circumstances { server_turned_away: 3, ..Circumstances::default() });
     check(&[
         ("reset, never seen", of("failed:tls/reset@5", Some(false)), "tls.handshake-refused how=reset outcome=broken"),
         ("closed, never seen", of("failed:tls/closed@5", Some(false)), "tls.handshake-refused how=closed"),
         ("an alert, never seen", of("failed:tls/tls-refused@5", Some(false)), "tls.handshake-refused how=refused"),
         ("reset, seen", of("failed:tls/reset@5", Some(true)), ""),
         ("reset, and nobody tells", of("failed:tls/reset@5", None), ""),
+        ("reset, and the server closes some unread", full("failed:tls/reset@5", Some(false)), ""),
         ("silence", of("failed:tls/timed-out@5000", Some(false)), ""),
         ("no connection", of("failed:connect/refused@5", Some(false)), ""),
     ]);
@@ -155,7 +160,7 @@ fn evidence_that_somebody_edited_is_judged_without_a_fault() {
         for hello in ["", "zz", "0100", "01000000"] {
             let mut asked = one.asked.clone();
             asked.client.as_mut().unwrap().hellos = vec![hello.to_owned()];
-            judge(&[Exchange { asked, record: record.clone() }]);
+            heard(&[Exchange { asked, record: record.clone() }]);
         }
     }
 }

@@ -19,11 +19,15 @@ pub enum Refusal {
     Memory,
     /// Reports that arrive at once.
     Reports,
+    /// Runs that no token admits.
+    Token,
+    /// Runs that begin while the server waits for others to end.
+    Draining,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Refusal; 7] = [
+    pub const ALL: [Refusal; 9] = [
         Refusal::Connections,
         Refusal::AddressConnections,
         Refusal::Runs,
@@ -31,6 +35,8 @@ impl Refusal {
         Refusal::Requests,
         Refusal::Memory,
         Refusal::Reports,
+        Refusal::Token,
+        Refusal::Draining,
     ];
 
     /// Its name, in the header of an answer and in metrics.
@@ -43,6 +49,8 @@ impl Refusal {
             Refusal::Requests => "requests-per-run",
             Refusal::Memory => "memory",
             Refusal::Reports => "reports",
+            Refusal::Token => "token",
+            Refusal::Draining => "draining",
         }
     }
 
@@ -56,6 +64,8 @@ impl Refusal {
             Refusal::Requests => "this run has used up the requests that the server writes down",
             Refusal::Memory => "its memory for records is full",
             Refusal::Reports => "as many reports are arriving as it takes at once",
+            Refusal::Token => "it admits runs by a token, and this one had none or a wrong one",
+            Refusal::Draining => "it is about to stop",
         }
     }
 
@@ -72,6 +82,7 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match self {
             Refusal::AddressConnections | Refusal::AddressRuns => 429,
+            Refusal::Token => 403,
             _ => 503,
         }
     }

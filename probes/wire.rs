@@ -23,6 +23,9 @@ pub fn run_path(nonce: &str) -> String {
     format!("/v1/run/{nonce}")
 }
 
+/// The parameter of that path by which a token admits a run; its value is the HMAC-SHA256 of `"token\n" nonce` by the token, in hex.
+pub const TOKEN_PARAMETER: &str = "token";
+
 /// The path of everything within a run.
 pub fn route_path(run: &str, nonce: &str, route: &str) -> String {
     format!("/v1/{run}/{nonce}/{route}")

@@ -1,5 +1,6 @@
 //! A run of the client: reach, plan, observe, ask the witness, judge.
 
+use crate::net::secret::Secret;
 use crate::net::{Route, Source};
 use crate::plan::Schedule;
 use crate::report::{Report, RouteFacts, TargetFacts};
@@ -44,6 +45,8 @@ pub struct Options {
     pub answers: Answers,
     /// Where the randomness comes from.
     pub entropy: Entropy,
+    /// What admits the run at a server that wants a token.
+    pub token: Option<Secret>,
     /// Whether the server is embedded in this very process, so that no network is tested.
     pub embedded: bool,
     /// The URL as it was given.
@@ -157,7 +160,8 @@ impl Run {
             let sheet = sheets.entry(leg).or_insert_with(|| Sheet::new(self.clock, &entropy));
             self.route.prepare(leg).await;
             let asked = about(self, leg, false, None);
-            started = reach::start(&*self.route, &asked, sheet, START).await;
+            let token = self.options.token.as_ref().map(Secret::expose);
+            started = reach::start(&*self.route, &asked, sheet, START, token).await;
             self.evidence.entry(ProbeId::Reach).or_default().insert(leg, Evidence::Reach(sheet.exchanges()));
             if started.is_some() {
                 first_leg = leg;

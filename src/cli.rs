@@ -5,13 +5,15 @@ mod limits;
 mod questions;
 mod route;
 mod serve;
+mod settings;
 mod shown;
 
 pub use lab::{Lab, LabEnds, LabReplay, LabRole, LabRun};
 pub use limits::LimitFlags;
 pub use questions::{AnswerFlags, ClientChoice, NetworkChoice, SendsChoice};
 pub use route::{ProxyAuthChoice, RouteFlags, read_resolve};
-pub use serve::Serve;
+pub use serve::{LogFormat, Serve};
+pub use settings::parse;
 pub use shown::shown;
 
 use crate::net::Variables;
@@ -121,6 +123,12 @@ pub struct Check {
     /// Leave the report with the paired server, which must keep reports, and print its id on stderr
     #[arg(long, requires = "url")]
     pub upload: bool,
+    /// The token that admits this check at the server, where it wants one; better in a file or in PROXYPROBE_TOKEN
+    #[arg(long, value_name = "TOKEN", requires = "url")]
+    pub token: Option<String>,
+    /// A file whose first line is that token
+    #[arg(long, value_name = "FILE", requires = "url", conflicts_with = "token")]
+    pub token_file: Option<PathBuf>,
     /// How much the report hides; secrets are in none
     #[arg(long, value_enum, default_value_t = RedactChoice::Default)]
     pub redact: RedactChoice,
@@ -271,6 +279,10 @@ pub struct Environment {
     pub proxies: Variables,
     /// The password for the proxy.
     pub proxy_password: Option<Secret>,
+    /// The token for the server.
+    pub token: Option<Secret>,
+    /// The names of the sockets that systemd passes on (sd_listen_fds(3)), in their order.
+    pub socket_names: Vec<String>,
     /// Whether colours are unwanted (<https://no-color.org>).
     pub no_color: bool,
     /// The command line, without its secrets.
@@ -294,6 +306,8 @@ impl Environment {
                 no: either("NO_PROXY", "no_proxy"),
             },
             proxy_password: variable("PROXYPROBE_PROXY_PASSWORD").map(Secret::new),
+            token: filled("PROXYPROBE_TOKEN").map(Secret::new),
+            socket_names: filled("LISTEN_FDNAMES").map(|names| names.split(':').map(str::to_owned).collect()).unwrap_or_default(),
             no_color: filled("NO_COLOR").is_some(),
             command: format!(
                 "proxyprobe {}",

@@ -1,13 +1,12 @@
 //! Parses, runs, prints.
 
-use clap::Parser;
-use proxyprobe::cli::{self, Cli, Environment};
+use proxyprobe::cli::{self, Environment};
 use proxyprobe::commands::{self, Outcome};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to stdout with code 0, mistakes to stderr with code 2.

@@ -24,6 +24,8 @@ mod reaching;
 mod reports;
 #[path = "loopback/secrets.rs"]
 mod secrets;
+#[path = "loopback/serving.rs"]
+mod serving;
 #[path = "loopback/signals.rs"]
 mod signals;
 #[path = "loopback/signing_in.rs"]

@@ -223,6 +223,7 @@ fn the_readme_names_every_probe() {
 /// Codes that no middlebox provokes, and why.
 const NOT_PLAYED: &[(&str, &str)] = &[
     ("reach.dns-failed", "names are resolved before any middlebox is met"),
+    ("reach.token-required", "the server's own doing"),
     ("reach.pac-failed", "a script is asked before any middlebox is met"),
     ("reach.proxy-unreachable", "a proxy that is not there is no middlebox"),
     ("reach.proxy-on-this-machine", "the machine's own part"),

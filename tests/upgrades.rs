@@ -64,10 +64,7 @@ async fn run() -> (usize, Vec<String>) {
     let identity = certificate::self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let pin = identity.sha256.clone();
     let server = Server::new(serve::Options {
-        shelf: None,
-        legs: Legs::default(),
         tls: Some((identity.config, identity.sha256)),
-        front_headers: Vec::new(),
         // A handshake may take as long as anything else here: two for each conversation want the one thread.
         limits: Limits {
             head: Duration::from_secs(60),
@@ -77,7 +74,7 @@ async fn run() -> (usize, Vec<String>) {
             sent: usize::MAX,
             ..Limits::default()
         },
-        entropy: Entropy::system(),
+        ..serve::Options::new(Entropy::system())
     });
     let bound = listen(&server, None, Some(SocketAddr::from(([127, 0, 0, 1], 0)))).await.unwrap();
     let legs = Legs { http: None, https: bound.https.map(|address| address.port()) };
@@ -115,7 +112,7 @@ async fn run() -> (usize, Vec<String>) {
             proven_elsewhere: false,
             machine: None,
         };
-        let started = reach::start(&*route, &about, &sheet, Duration::from_secs(30)).await.unwrap();
+        let started = reach::start(&*route, &about, &sheet, Duration::from_secs(30), None).await.unwrap();
         // A busy machine is slow, not broken: answers may take their time, but they must come.
         let plan = Plan { answer_ms: 60_000, ..Plan::new(Depth::Quick, None) };
         let scene = Scene {

@@ -55,6 +55,25 @@ impl Prover {
     }
 }
 
+/// What a client shows to be admitted by a token: the HMAC-SHA256 of the request's nonce by the token, in hex. The token itself
+/// stays where it is, also on cleartext.
+pub fn admission(token: &str, nonce: &str) -> String {
+    hex(&mac(token.as_bytes(), admission_text(nonce).as_bytes()))
+}
+
+/// Whether that was made with this token, compared in constant time.
+pub fn admits(token: &str, nonce: &str, shown: &str) -> bool {
+    let shown: Option<Vec<u8>> = (shown.len() == 64 && shown.is_ascii())
+        .then(|| (0..32).map_while(|at| u8::from_str_radix(shown.get(2 * at..2 * at + 2)?, 16).ok()).collect());
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.as_bytes()) else { return false };
+    mac.update(admission_text(nonce).as_bytes());
+    shown.is_some_and(|shown| mac.verify_slice(&shown).is_ok())
+}
+
+fn admission_text(nonce: &str) -> String {
+    format!("token\n{nonce}")
+}
+
 fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
     // HMAC takes keys of any length (RFC 2104 section 2), so the error cannot occur; an empty proof would never match.
     Hmac::<Sha256>::new_from_slice(key).map_or_else(
@@ -79,6 +98,16 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_admits_one_request_and_is_not_shown() {
+        let shown = admission("s3cret", "n1");
+        assert!(admits("s3cret", "n1", &shown));
+        assert!(!admits("s3cret", "n2", &shown) && !admits("other", "n1", &shown));
+        for wrong in ["", "s3cret", &shown[1..], &format!("{shown}00"), &"zz".repeat(32), &"é".repeat(32)] {
+            assert!(!admits("s3cret", "n1", wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_proof_holds_for_one_request_of_one_run() {

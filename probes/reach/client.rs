@@ -7,11 +7,12 @@ use crate::exchange::Proof;
 use crate::failure::{Failure, Kind, Operation};
 use crate::io::http::{ask, proven_body, request};
 use crate::io::observe::{Page, Scene, Sheet};
-use crate::io::proof::Prover;
+use crate::io::proof::{Prover, admission};
 use crate::io::{Dial, Purpose};
+use crate::refusal::Refusal;
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
-use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, run_path};
+use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, TOKEN_PARAMETER, run_path};
 use http::{HeaderMap, Method};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -30,10 +31,18 @@ pub struct Started {
 const BODY: usize = 300;
 
 /// Asks the server for a run, by POST and where that is not answered by our server, by GET.
-pub async fn start(dial: &dyn Dial, about: &Asked, sheet: &Sheet<Asked>, within: Duration) -> Option<Started> {
+///
+/// A token admits the run where the server wants one.
+pub async fn start(
+    dial: &dyn Dial,
+    about: &Asked,
+    sheet: &Sheet<Asked>,
+    within: Duration,
+    token: Option<&str>,
+) -> Option<Started> {
     for (step, method) in [(Step::Start, Method::POST), (Step::StartByGet, Method::GET)] {
         let page = sheet.ask(Asked { step, ..about.clone() });
-        match attempt(dial, about, (sheet, step), &page, method, within).await {
+        match attempt(dial, about, (sheet, step), &page, method, within, token).await {
             Attempt::Started(started) => return Some(*started),
             // Without a connection, or with an answer from a gateway, another method changes nothing.
             Attempt::Unreachable => return None,
@@ -56,6 +65,7 @@ async fn attempt(
     page: &Page,
     method: Method,
     within: Duration,
+    token: Option<&str>,
 ) -> Attempt {
     let way = match dial.dial(about.leg, Purpose::Request).await {
         Ok(way) => way,
@@ -67,7 +77,8 @@ async fn attempt(
     page.opened(&way);
     page.pen.note(Event::Request);
     let deadline = Instant::now() + within;
-    let path = run_path(page.nonce());
+    let shown = token.map(|token| format!("?{TOKEN_PARAMETER}={}", admission(token, page.nonce())));
+    let path = run_path(page.nonce()) + &shown.unwrap_or_default();
     let asked_ms = page.pen.clock.ms();
     let mut answer = match request(way, method, &path, HeaderMap::new(), within).await {
         Ok(answer) => answer,
@@ -89,6 +100,7 @@ async fn attempt(
         end == Some(End::Complete) && Prover::new(&start.run, &start.key).examine(proof, page.nonce(), "run") == Proof::Valid
     });
     let status = head.status;
+    let refused = Refusal::of(&head).is_some();
     let claims_proof = head.values(PROOF_HEADER).next().is_some();
     page.response(head, if start.is_some() { Proof::Valid } else { Proof::None });
     if start.is_none() && claims_proof && end != Some(End::Complete) {
@@ -122,7 +134,7 @@ async fn attempt(
         None => {
             keep(sheet, step, &text);
             // A gateway that cannot reach the server, or the server over its limits: asking by GET changes nothing.
-            if matches!(status, 407 | 429 | 502..=504) { Attempt::Unreachable } else { Attempt::Foreign }
+            if matches!(status, 407 | 429 | 502..=504) || refused { Attempt::Unreachable } else { Attempt::Foreign }
         }
     }
 }

@@ -42,6 +42,8 @@ pub const NOT_OUR_SERVER: Code = code!("reach.not-our-server", Inconclusive);
 pub const SERVER_UNAVAILABLE: Code = code!("reach.server-unavailable", Inconclusive);
 /// The certificate is not trusted here.
 pub const CERTIFICATE_UNTRUSTED: Code = code!("reach.certificate-untrusted", Inconclusive);
+/// The server admits runs by a token, and this one had none or a wrong one.
+pub const TOKEN_REQUIRED: Code = code!("reach.token-required", Inconclusive);
 /// The proxy refuses a tunnel.
 pub const PROXY_REFUSED_TUNNEL: Code = code!("reach.proxy-refused-tunnel", Broken);
 /// Something in between answers in place of the server.
@@ -119,6 +121,7 @@ impl Probe for Reach {
         PAC_FAILED,
         NOT_OUR_SERVER,
         SERVER_UNAVAILABLE,
+        TOKEN_REQUIRED,
         CERTIFICATE_UNTRUSTED,
         PROXY_REFUSED_TUNNEL,
         ANSWERED_BY_MIDDLEBOX,

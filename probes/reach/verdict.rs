@@ -54,6 +54,14 @@ fn attempt(asked: &Asked, record: &Record) -> Finding {
     let status = head.status;
     let location = head.values("location").next().unwrap_or_default();
     let finding = match status {
+        403 if Refusal::of(head) == Some(Refusal::Token) => Finding::new(
+            TOKEN_REQUIRED,
+            format!(
+                "{} is there and takes no run without a token that it knows. Give the one that its operator gave you, with \
+                 --token-file or in PROXYPROBE_TOKEN.",
+                server(asked)
+            ),
+        ),
         429 | 503 if Refusal::of(head).is_some() => return refused(asked, head),
         407 => {
             let schemes: Vec<&str> = head.values("proxy-authenticate").collect();

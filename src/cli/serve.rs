@@ -1,13 +1,21 @@
 //! The flags of `serve`.
 
 use super::limits::LimitFlags;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// `serve`.
 #[derive(Args)]
+#[command(
+    after_help = "Each flag is also a variable, as PROXYPROBE_SERVE_MAX_RUNS for --max-runs, and a key of the --config file, as \
+                        max-runs. Flags outrank variables, and those the file. Several values of a variable are separated by commas. \
+                        On SIGHUP, certificate and tokens are read again."
+)]
 pub struct Serve {
+    /// Read settings from this file, in TOML, with the names of the flags
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Where the cleartext leg listens
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
     pub http: SocketAddr,
@@ -38,6 +46,24 @@ pub struct Serve {
     /// The port on which clients reach the TLS leg; default: its own
     #[arg(long, value_name = "PORT")]
     pub public_https: Option<u16>,
+    /// A token that admits runs, as NAME=TOKEN; repeatable; better in a file. Without tokens, everybody may begin runs
+    #[arg(long, value_name = "NAME=TOKEN")]
+    pub token: Vec<String>,
+    /// A file with such tokens, one on each line
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Where /healthz, /readyz and /metrics are, for the operator alone
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<SocketAddr>,
+    /// What lines on stderr look like
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// When told to stop, take no new runs and wait this long for the others
+    #[arg(long, value_name = "SECS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub drain_seconds: u64,
+    /// Each connection begins with a PROXY protocol header (version 1 or 2), which a front writes
+    #[arg(long)]
+    pub proxy_protocol: bool,
     /// A header that the server's own front adds to requests; repeatable
     #[arg(long, value_name = "NAME")]
     pub front_header: Vec<String>,
@@ -47,4 +73,13 @@ pub struct Serve {
     /// What it allows
     #[command(flatten)]
     pub limits: LimitFlags,
+}
+
+/// `--log-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object on each line.
+    Json,
 }

@@ -1,14 +1,16 @@
 //! `check`: from flags to a run.
 
 use super::embedded::embedded;
+use super::process_list;
 use super::questions::{answers, ask};
 use super::route::{Ways, credentials};
-use super::values::{format_of, plan, printed, probes, read_save, read_url, redaction_of};
+use super::values::{format_of, plan, printed, probes, read_file, read_save, read_url, redaction_of};
 use super::{Outcome, Terminal, interrupted};
 use crate::check::{self, Progress, Ran, check};
 use crate::cli::{Check, Environment, LegChoice};
 use crate::console::{Console, Say};
 use crate::exit;
+use crate::net::secret::Secret;
 use crate::report::{Compared, Format, Report, Series};
 use crate::upload;
 use proxyprobe_probes::io::observe::Scene;
@@ -52,6 +54,7 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
         plan: plan(&flags),
         answers,
         entropy: Entropy::system(),
+        token: token(&flags, &environment, terminal.say)?,
         embedded: embedded.is_some(),
         url: flags.url.clone().or(embedded.as_ref().map(|embedded| embedded.words.clone())).unwrap_or_default(),
     };
@@ -101,6 +104,19 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
         });
     }
     Ok(Outcome { print: printed(&report, format, colour, flags.timeline), code: exit::of(report.judgement.verdict) })
+}
+
+/// The token for the server: from the flag, a file or the environment.
+fn token(flags: &Check, environment: &Environment, say: Say) -> Result<Option<Secret>, String> {
+    if let Some(token) = &flags.token {
+        if !process_list::hide_all(token) {
+            say("proxyprobe: --token can be seen in this machine's list of processes: give it by --token-file");
+        }
+        return Ok(Some(Secret::new(token)));
+    }
+    let Some(file) = &flags.token_file else { return Ok(environment.token.clone()) };
+    let text = String::from_utf8_lossy(&read_file(file)?).into_owned();
+    Ok(Some(Secret::new(text.lines().next().unwrap_or_default().trim())))
 }
 
 async fn leave_report(door: Option<&Scene>, report: &Report) -> Result<Kept, String> {

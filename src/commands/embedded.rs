@@ -4,7 +4,6 @@ use crate::lab::{Kit, Root, Row, Spec};
 use crate::net::proxy::Proxy;
 use crate::net::tls::{TrustOptions, client_config, provider};
 use crate::net::{Proxies, Source, Target};
-use crate::serve::limits::Limits;
 use crate::serve::{self, Server, certificate, listen};
 use crate::stand::{Stand, onward_to_legs, stand};
 use proxyprobe_probes::io::pen::Entropy;
@@ -33,14 +32,8 @@ pub(super) async fn embedded(lab: &[String]) -> Result<Embedded, String> {
     let specs: Vec<Spec> = lab.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let identity = certificate::self_signed(vec!["localhost".to_owned(), HOST.to_owned()])?;
     let (sha256, leaf) = (identity.sha256.clone(), identity.leaf.clone());
-    let server = Server::new(serve::Options {
-        shelf: None,
-        legs: Legs::default(),
-        tls: Some((identity.config, identity.sha256)),
-        front_headers: Vec::new(),
-        limits: Limits::default(),
-        entropy: Entropy::system(),
-    });
+    let server =
+        Server::new(serve::Options { tls: Some((identity.config, identity.sha256)), ..serve::Options::new(Entropy::system()) });
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let words = |error: std::io::Error| error.to_string();
     let bound = listen(&server, Some(loopback), Some(loopback)).await.map_err(words)?;

@@ -41,7 +41,7 @@ pub struct Terminal {
 pub async fn run(cli: Cli, environment: Environment, terminal: Terminal) -> Outcome {
     let result = match cli.command {
         Command::Check(flags) => check::check_command(*flags, environment, terminal).await,
-        Command::Serve(flags) => serve::serve_command(*flags, terminal).await,
+        Command::Serve(flags) => serve::serve_command(*flags, environment, terminal).await,
         Command::Judge(flags) => judge::judge(&flags, &environment, terminal),
         Command::Diff(flags) => judge::diff(&flags),
         Command::Advise(flags) => advise::advise(&flags, terminal),

@@ -4,11 +4,29 @@
 /// Linux alone, and even there for a moment after the start they could be seen.
 #[cfg(target_os = "linux")]
 pub(super) fn hide(argument: &str) -> bool {
+    let start = argument.find("://").map_or(0, |at| at.saturating_add(3));
+    argument.rfind('@').and_then(|end| argument.get(start..end)).is_some_and(hide_all)
+}
+
+/// Whether others can see this text among the arguments of this process.
+#[cfg(target_os = "linux")]
+pub(super) fn shows(text: &str) -> bool {
+    let seen = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+    !text.is_empty() && seen.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// Whether they can is not known here: it is assumed.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn shows(_: &str) -> bool {
+    true
+}
+
+/// Overwrites the whole of a text wherever it stands somewhere in the arguments.
+#[cfg(target_os = "linux")]
+pub(super) fn hide_all(secret: &str) -> bool {
     use std::os::unix::fs::FileExt;
     let overwrite = || -> Option<()> {
-        let start = argument.find("://").map_or(0, |at| at.saturating_add(3));
-        let end = argument.rfind('@')?;
-        let secret = argument.get(start..end)?.as_bytes();
+        let secret = Some(secret.as_bytes()).filter(|secret| !secret.is_empty())?;
         let seen = std::fs::read("/proc/self/cmdline").ok()?;
         // Field 48 of /proc/self/stat (proc(5)): where the arguments are. The second field may hold blanks and ends with a bracket.
         let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
@@ -27,5 +45,11 @@ pub(super) fn hide(argument: &str) -> bool {
 /// Nothing can be done elsewhere.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn hide(_: &str) -> bool {
+    false
+}
+
+/// Nothing can be done elsewhere.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn hide_all(_: &str) -> bool {
     false
 }

@@ -1,26 +1,29 @@
 //! `serve`: from flags to a server that runs until it is told to stop.
 
+mod reload;
+mod sockets;
+
 use super::values::read_file;
-use super::{Outcome, Terminal, interrupted};
-use crate::cli::Serve;
+use super::{Outcome, Terminal, interrupted, process_list};
+use crate::cli::{Environment, LogFormat, Serve};
 use crate::exit;
+use crate::serve::certificate::{self, Identity};
 use crate::serve::limits::Limits;
+use crate::serve::log::{Form, Log};
 use crate::serve::shelf::Shelf;
-use crate::serve::{self, Listening, Server, certificate, listen};
+use crate::serve::tokens::Token;
+use crate::serve::{self, Listening, Server, admin, listen, serve_on};
 use proxyprobe_probes::io::pen::Entropy;
+use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Legs;
+use reload::Sources;
+use sockets::Passed;
+use std::time::Duration;
 
-pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Outcome, String> {
-    let identity = match (&flags.cert, &flags.key) {
-        (Some(chain), Some(key)) => Some(certificate::from_pem(&read_file(chain)?, &read_file(key)?)?),
-        _ if flags.self_signed => {
-            let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-            names.extend(flags.name.iter().cloned());
-            Some(certificate::self_signed(names)?)
-        }
-        _ => None,
-    };
+pub(super) async fn serve_command(flags: Serve, environment: Environment, terminal: Terminal) -> Result<Outcome, String> {
+    let mut passed = Passed::take(&environment.socket_names).map_err(|error| format!("a socket cannot be used: {error}"))?;
+    let identity = identity(&flags)?;
     let http = (!flags.no_http).then_some(flags.http);
     let https = identity.is_some().then_some(flags.https);
     if http.is_none() && https.is_none() {
@@ -37,35 +40,121 @@ pub(super) async fn serve_command(flags: Serve, terminal: Terminal) -> Result<Ou
         ),
         None => None,
     };
+    let given = given_tokens(&flags, terminal)?;
+    let sources = Sources::of(&flags, given);
+    let form = if flags.log_format == LogFormat::Json { Form::Json } else { Form::Text };
     let limits = fitting(flags.limits.limits(), terminal);
     let server = Server::new(serve::Options {
         shelf,
-        legs: Legs::default(),
         tls: identity.map(|identity| (identity.config, identity.sha256)),
         front_headers: flags.front_header.iter().map(|name| Untrusted::new(name)).collect(),
         limits,
-        entropy: Entropy::system(),
+        tokens: sources.tokens()?,
+        proxy_protocol: flags.proxy_protocol,
+        log: Log::new(terminal.say, form),
+        ..serve::Options::new(Entropy::system())
     });
     let ended = interrupted();
-    let Listening { http, https } = listen(&server, http, https).await.map_err(|error| error.to_string())?;
+    let failed = |error: std::io::Error| error.to_string();
+    // A socket that was passed on takes the place of an address.
+    let passed_http = passed.http.take().filter(|_| http.is_some());
+    let passed_https = passed.https.take().filter(|_| https.is_some());
+    let own_http = http.filter(|_| passed_http.is_none());
+    let own_https = https.filter(|_| passed_https.is_none());
+    let Listening { mut http, mut https } = listen(&server, own_http, own_https).await.map_err(failed)?;
+    for (listener, leg, address) in [(passed_http, Leg::Http, &mut http), (passed_https, Leg::Https, &mut https)] {
+        if let Some(listener) = listener {
+            *address = Some(serve_on(&server, listener, leg).map_err(failed)?);
+        }
+    }
     server.declare(Legs {
         http: flags.public_http.or(http.map(|address| address.port())),
         https: flags.public_https.or(https.map(|address| address.port())),
     });
-    let say = terminal.say;
+    let says = Says { terminal, server: &server };
     if let Some(address) = http {
-        say(&format!("proxyprobe: cleartext leg on http://{address}"));
+        says.both(
+            &format!("cleartext leg on http://{address}"),
+            "listening",
+            &[("leg", "http"), ("address", &address.to_string())],
+        );
     }
     if let Some(address) = https {
-        say(&format!("proxyprobe: TLS leg on https://{address}"));
+        says.both(&format!("TLS leg on https://{address}"), "listening", &[("leg", "https"), ("address", &address.to_string())]);
     }
     if let (Some(sha256), true) = (&sha256, flags.self_signed) {
-        say(&format!("proxyprobe: certificate for a try-out; clients need --pin sha256:{sha256}"));
+        let text = format!("certificate for a try-out; clients need --pin sha256:{sha256}");
+        says.both(&text, "self-signed", &[("sha256", sha256)]);
     }
+    if let Some(address) = admin(&flags, passed, &server).await.map_err(failed)? {
+        says.both(&format!("admin on http://{address}"), "listening", &[("leg", "admin"), ("address", &address.to_string())]);
+    }
+    let watching = tokio::spawn(reload::watch(server.clone(), sources));
+    sockets::notify_ready();
     ended.await;
-    say("proxyprobe: shutting down");
+    sockets::notify_stopping();
+    watching.abort();
+    if flags.drain_seconds > 0 {
+        says.both("waiting for runs that began; no new ones", "draining", &[]);
+        tokio::select! {
+            () = server.drain(Duration::from_secs(flags.drain_seconds)) => {}
+            // Who says it twice means at once.
+            () = interrupted() => {}
+        }
+    }
+    says.both("shutting down", "stopping", &[]);
     server.shut_down().await;
     Ok(Outcome { print: String::new(), code: exit::WORKS })
+}
+
+/// Says to a person what a log says to a program.
+struct Says<'a> {
+    terminal: Terminal,
+    server: &'a Server,
+}
+
+impl Says<'_> {
+    fn both(&self, text: &str, event: &str, fields: &[(&str, &str)]) {
+        match self.server.log().form() {
+            Form::Text => (self.terminal.say)(&format!("proxyprobe: {text}")),
+            Form::Json => self.server.log().line(event, fields),
+        }
+    }
+}
+
+fn identity(flags: &Serve) -> Result<Option<Identity>, String> {
+    match (&flags.cert, &flags.key) {
+        (Some(chain), Some(key)) => Ok(Some(certificate::from_pem(&read_file(chain)?, &read_file(key)?)?)),
+        _ if flags.self_signed => {
+            let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+            names.extend(flags.name.iter().cloned());
+            Ok(Some(certificate::self_signed(names)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn given_tokens(flags: &Serve, terminal: Terminal) -> Result<Vec<Token>, String> {
+    let tokens = flags.token.iter().map(|token| Token::read(token)).collect::<Result<Vec<_>, _>>();
+    let tokens = tokens.map_err(|why| format!("--token cannot be used: {why}"))?;
+    let on_line = tokens.iter().map(|token| token.secret.expose());
+    // One that came from a variable or from a file is not there to be hidden.
+    let shown = on_line.filter(|secret| process_list::shows(secret) && !process_list::hide_all(secret)).count();
+    if shown > 0 {
+        (terminal.say)("proxyprobe: --token can be seen in this machine's list of processes: give it by --token-file");
+    }
+    Ok(tokens)
+}
+
+async fn admin(flags: &Serve, passed: Passed, server: &Server) -> std::io::Result<Option<std::net::SocketAddr>> {
+    let listener = match (passed.admin, flags.admin) {
+        (Some(listener), _) => listener,
+        (None, Some(address)) => tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?,
+        (None, None) => return Ok(None),
+    };
+    admin::listen(server.clone(), listener).map(Some)
 }
 
 /// Descriptors for what is no connection: listeners, the runtime, reports, and those who are only told why not.

@@ -100,12 +100,11 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
     let kit = Kit { public, ..Kit::new(root, tls.clone(), vec![HOST.to_owned()])? };
     let legs = Legs { http: Some(80), https: Some(443) };
     let server = Server::new(serve::Options {
-        shelf: None,
         legs,
         tls: Some((identity.config, identity.sha256)),
         front_headers: scenario.front_headers.iter().map(|name| Untrusted::new(name)).collect(),
         limits: scenario.limits,
-        entropy: Entropy::seeded(1),
+        ..serve::Options::new(Entropy::seeded(1))
     });
     let dead = CancellationToken::new();
     let network = Arc::new(Memory {
@@ -151,6 +150,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
         plan: Plan::new(scenario.depth, Some(scenario.idle_ms)),
         answers: scenario.answers,
         entropy: Entropy::seeded(2),
+        token: None,
         embedded: false,
         url: format!("{}://{HOST}", scenario.leg),
     };

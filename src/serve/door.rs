@@ -74,20 +74,17 @@ impl Door {
         self.turned_away.load(Ordering::Relaxed)
     }
 
+    /// How many runs are kept.
+    pub(super) fn runs(&self) -> usize {
+        self.inside().runs
+    }
+
     /// Lets a connection in, or not. An address has at most as many as are free: whoever floods leaves as much as he takes, and a
     /// hundred addresses that do leave a hundred and fiftieth of all, more than a run needs.
     pub(super) fn connection(self: &Arc<Self>, from: Option<IpAddr>) -> Entry {
         let visitor = from.map(network).filter(|_| self.limits.address_connections.is_some());
         let mut inside = self.inside();
-        let free = self.limits.connections.saturating_sub(inside.open);
-        let most = self.limits.address_connections.unwrap_or(usize::MAX).min(free);
-        let has = visitor.and_then(|visitor| inside.visitors.get(&visitor)).map_or(0, |visitor| visitor.open);
-        let refusal = match () {
-            () if free == 0 => Some(Refusal::Connections),
-            () if visitor.is_some() && has >= most => Some(Refusal::AddressConnections),
-            () => None,
-        };
-        match refusal {
+        match self.refusal(&inside, visitor) {
             None => {
                 inside.open += 1;
                 Entry::In(self.ticket(&mut inside, Kind::Connection, visitor))
@@ -100,6 +97,30 @@ impl Door {
                 self.turned_away.fetch_add(1, Ordering::Relaxed);
                 Entry::Away
             }
+        }
+    }
+
+    /// Says on whose behalf a front opened a connection that was let in, and whether that one has too many.
+    pub(super) fn on_behalf(&self, ticket: &mut Ticket, of: IpAddr) -> Option<Refusal> {
+        let visitor =
+            Some(network(of)).filter(|_| self.limits.address_connections.is_some() && ticket.kind == Kind::Connection)?;
+        let mut inside = self.inside();
+        let refusal = self.refusal(&inside, Some(visitor)).filter(|refusal| *refusal == Refusal::AddressConnections);
+        if refusal.is_none() {
+            ticket.visitor = Some(visitor);
+            inside.visitors.entry(visitor).or_default().count(Kind::Connection, 1);
+        }
+        refusal
+    }
+
+    fn refusal(&self, inside: &Inside, visitor: Option<IpAddr>) -> Option<Refusal> {
+        let free = self.limits.connections.saturating_sub(inside.open);
+        let most = self.limits.address_connections.unwrap_or(usize::MAX).min(free);
+        let has = visitor.and_then(|visitor| inside.visitors.get(&visitor)).map_or(0, |visitor| visitor.open);
+        match () {
+            () if free == 0 => Some(Refusal::Connections),
+            () if visitor.is_some() && has >= most => Some(Refusal::AddressConnections),
+            () => None,
         }
     }
 

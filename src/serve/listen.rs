@@ -1,15 +1,14 @@
 //! Listening sockets, and what keeps a server's accept loop alive.
 
 use super::door::Entry;
-use super::{Arrival, Server, lag};
+use super::{Arrival, Server, front};
 use crate::net::adopt;
-use proxyprobe_probes::io::Io;
 use proxyprobe_probes::transport::Leg;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 
 /// A server that accepts connections until it is dropped or shut down.
 pub struct Listening {
@@ -30,15 +29,24 @@ pub async fn listen(server: &Server, http: Option<SocketAddr>, https: Option<Soc
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-        let local = listener.local_addr()?;
+        let local = serve_on(server, listener, leg)?;
         match leg {
             Leg::Http => bound.http = Some(local),
             Leg::Https => bound.https = Some(local),
         }
-        tokio::spawn(accept(server.clone(), listener, leg));
     }
-    tokio::spawn(lag::measure(server.clone()));
     Ok(bound)
+}
+
+/// Accepts connections of a leg on a listener that is there already, and gives its address.
+///
+/// # Errors
+/// When it has no address.
+pub fn serve_on(server: &Server, listener: TcpListener, leg: Leg) -> io::Result<SocketAddr> {
+    let local = listener.local_addr()?;
+    tokio::spawn(accept(server.clone(), listener, leg));
+    server.measure_lag();
+    Ok(local)
 }
 
 async fn accept(server: Server, listener: TcpListener, leg: Leg) {
@@ -48,24 +56,48 @@ async fn accept(server: Server, listener: TcpListener, leg: Leg) {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
-        match accepted.and_then(|(socket, from)| Ok((adopt(socket)?, from))) {
-            Ok((io, from)) => admit(&server, io, leg, from),
+        match accepted {
+            Ok((socket, from)) => admit(&server, socket, leg, from),
             // Out of descriptors, or a peer that has gone already: neither may end the loop.
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-fn admit(server: &Server, io: Io, leg: Leg, from: SocketAddr) {
-    let (ticket, refusal) = match server.0.door.connection(Some(from.ip())) {
+fn admit(server: &Server, mut socket: TcpStream, leg: Leg, from: SocketAddr) {
+    // Behind a front, the address is known when the front has said it.
+    let known = Some(from.ip()).filter(|_| !server.0.proxy_protocol);
+    let (mut ticket, mut refusal) = match server.0.door.connection(known) {
         Entry::In(ticket) => (ticket, None),
         Entry::Told(ticket, refusal) => (ticket, Some(refusal)),
         // A reset: nothing of it is left to be kept.
-        Entry::Away => return io.abort(),
+        Entry::Away => {
+            server.0.metrics.refused(TURNED_AWAY);
+            server.0.log.refused(TURNED_AWAY, &[("from", &from.ip().to_string())]);
+            let _ = socket.set_zero_linger();
+            return;
+        }
     };
-    let connection = server.clone();
-    server.0.tasks.spawn(async move {
-        connection.serve_arrival(io, leg, Arrival { address: Some(from.ip()), refusal }).await;
+    let server = server.clone();
+    server.0.tasks.clone().spawn(async move {
+        let mut address = known;
+        if server.0.proxy_protocol {
+            match timeout(server.0.limits.head, front::read(&mut socket)).await {
+                Ok(Ok(client)) => address = client,
+                Ok(Err(error)) => {
+                    let (from, why) = (from.ip().to_string(), error.to_string());
+                    return server.0.log.refused("proxy-protocol", &[("from", &from), ("why", &why)]);
+                }
+                Err(_) => return,
+            }
+            refusal = refusal.or(address.and_then(|address| server.0.door.on_behalf(&mut ticket, address)));
+        }
+        if let Ok(io) = adopt(socket) {
+            server.serve_arrival(io, leg, Arrival { address, refusal }).await;
+        }
         drop(ticket);
     });
 }
+
+/// The name, in logs and metrics, of connections that are closed unread.
+const TURNED_AWAY: &str = "turned-away";

@@ -1,21 +1,28 @@
 //! The paired server: the other witness.
 
+pub mod admin;
 pub mod certificate;
 mod door;
+mod front;
 mod lag;
 pub mod limits;
 mod listen;
+pub mod log;
+mod metrics;
 mod routes;
 mod runs;
 pub mod shelf;
+pub mod tokens;
 
-pub use listen::{Listening, listen};
+pub use listen::{Listening, listen, serve_on};
 
 use crate::net::tls::tls_end;
 use door::Door;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use limits::Limits;
+use log::Log;
+use metrics::Metrics;
 use proxyprobe_probes::below::TlsEnd;
 use proxyprobe_probes::io::Io;
 use proxyprobe_probes::io::hellos::Hellos;
@@ -31,6 +38,8 @@ use shelf::Shelf;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokens::Token;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::LazyConfigAcceptor;
@@ -51,6 +60,29 @@ pub struct Options {
     pub limits: Limits,
     /// Where its randomness comes from.
     pub entropy: Entropy,
+    /// Who may begin runs; everybody, where there are none.
+    pub tokens: Vec<Token>,
+    /// Whether a front begins each connection with a PROXY protocol header.
+    pub proxy_protocol: bool,
+    /// Where it says what happens.
+    pub log: Log,
+}
+
+impl Options {
+    /// A server with nothing special.
+    pub fn new(entropy: Entropy) -> Self {
+        Self {
+            legs: Legs::default(),
+            tls: None,
+            front_headers: Vec::new(),
+            shelf: None,
+            limits: Limits::default(),
+            entropy,
+            tokens: Vec::new(),
+            proxy_protocol: false,
+            log: Log::silent(),
+        }
+    }
 }
 
 /// The window of flow control, for a stream and for a connection: RFC 9113 section 6.9.2 begins with as much. Only reports are
@@ -58,6 +90,9 @@ pub struct Options {
 const H2_WINDOW: u32 = 65_535;
 /// What is kept for one stream whose peer does not read: a hundred of them have 1.6 MiB.
 const H2_SEND_BYTES: usize = 16 * 1024;
+
+/// How often it is looked whether runs are over.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How a connection came in.
 #[derive(Clone, Copy, Default)]
@@ -74,7 +109,7 @@ pub struct Server(Arc<Inner>);
 
 struct Inner {
     legs: Mutex<Legs>,
-    tls: Option<(Arc<ServerConfig>, String)>,
+    tls: Mutex<Option<(Arc<ServerConfig>, String)>>,
     hellos: Arc<Hellos>,
     front_headers: Vec<Untrusted>,
     shelf: Option<Arc<Shelf>>,
@@ -84,6 +119,12 @@ struct Inner {
     /// For reports that are arriving.
     reports: Semaphore,
     lag: Mutex<lag::Lag>,
+    tokens: Mutex<Arc<[Token]>>,
+    proxy_protocol: bool,
+    log: Log,
+    metrics: Metrics,
+    draining: AtomicBool,
+    measuring: AtomicBool,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -94,7 +135,7 @@ impl Server {
         let door = Door::new(options.limits);
         Self(Arc::new(Inner {
             legs: Mutex::new(options.legs),
-            tls: options.tls,
+            tls: Mutex::new(options.tls),
             hellos: Arc::default(),
             front_headers: options.front_headers,
             shelf: options.shelf.map(Arc::new),
@@ -103,6 +144,12 @@ impl Server {
             door,
             reports: Semaphore::new(options.limits.reports),
             lag: Mutex::default(),
+            tokens: Mutex::new(options.tokens.into()),
+            proxy_protocol: options.proxy_protocol,
+            log: options.log,
+            metrics: Metrics::new(),
+            draining: AtomicBool::new(false),
+            measuring: AtomicBool::new(false),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))
@@ -111,6 +158,60 @@ impl Server {
     /// Says where its legs are, once that is known.
     pub fn declare(&self, legs: Legs) {
         *self.0.legs.lock().unwrap_or_else(PoisonError::into_inner) = legs;
+    }
+
+    /// From now on, new connections are served with this certificate.
+    pub fn serve_certificate(&self, config: Arc<ServerConfig>, sha256: String) {
+        *self.0.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some((config, sha256));
+    }
+
+    /// From now on, these tokens admit runs.
+    pub fn admit(&self, tokens: Vec<Token>) {
+        *self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner) = tokens.into();
+    }
+
+    /// Where it says what happens.
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+
+    /// What it counts, as text for Prometheus.
+    pub fn metrics(&self) -> String {
+        self.0.metrics.text(self)
+    }
+
+    /// Whether it takes no new runs because it is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes no new runs, and waits until those that began are over, at most for so long.
+    pub async fn drain(&self, most: Duration) {
+        self.0.draining.store(true, Ordering::Relaxed);
+        let over = async {
+            while self.0.runs.under_way() {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let _ = timeout(most, over).await;
+    }
+
+    /// Begins to test timers, once.
+    fn measure_lag(&self) {
+        if !self.0.measuring.swap(true, Ordering::Relaxed) {
+            tokio::spawn(lag::measure(self.clone()));
+        }
+    }
+
+    /// The worst lateness of a timer that is known, in milliseconds.
+    fn recent_lag(&self) -> u64 {
+        let now = Instant::now();
+        let minute = now.checked_sub(Duration::from_secs(60)).unwrap_or(now);
+        self.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(minute)
+    }
+
+    fn tls(&self) -> Option<(Arc<ServerConfig>, String)> {
+        self.0.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Serves one connection to its end.
@@ -123,6 +224,7 @@ impl Server {
         // Who is only told why not has as long as a head may take, for everything.
         let lasts = if arrival.refusal.is_some() { self.0.limits.head } else { self.0.limits.longest };
         let until = Instant::now() + lasts;
+        let _open = self.0.metrics.connection(leg.as_str());
         // Boxed: a TLS session is large, and most of a connection's life needs none of the handshake's state.
         let (io, tls) = match leg {
             Leg::Http => (io, None),
@@ -201,16 +303,16 @@ impl Server {
 
     /// The TLS session, and what this end saw of it.
     async fn accept_tls(&self, io: Io) -> Option<(Io, Option<Arc<TlsEnd>>)> {
-        let (config, sha256) = self.0.tls.as_ref()?;
+        let (config, sha256) = self.tls()?;
         let below = io.observer();
         let handshake = async {
             let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.ok()?;
             // Before the answer: whoever asks for it has lost the connection by now.
             self.0.hellos.note(&below.first_bytes());
-            start.into_stream(config.clone()).await.ok()
+            start.into_stream(config).await.ok()
         };
         let stream = timeout(self.0.limits.head, handshake).await.ok()??;
-        let end = tls_end(stream.get_ref().1, &below.take_first_bytes(), Some(sha256.clone()));
+        let end = tls_end(stream.get_ref().1, &below.take_first_bytes(), Some(sha256));
         Some((Io::over(stream, below), Some(Arc::new(end))))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::runs::Run;
 use super::shelf::Refused;
+use super::tokens::admitted;
 use super::{Arrival, Server};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,7 +16,9 @@ use proxyprobe_probes::io::testify::{Call, Reply, full};
 use proxyprobe_probes::refusal::Refusal;
 use proxyprobe_probes::timeline::{Event, Why};
 use proxyprobe_probes::untrusted::Untrusted;
-use proxyprobe_probes::wire::{PROOF_HEADER, PROTOCOL, REFUSED_HEADER, REPORT_BYTES, REPORT_ROUTE, RunStart, WITNESS_ROUTE};
+use proxyprobe_probes::wire::{
+    PROOF_HEADER, PROTOCOL, REFUSED_HEADER, REPORT_BYTES, REPORT_ROUTE, RunStart, TOKEN_PARAMETER, WITNESS_ROUTE,
+};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -33,6 +36,12 @@ pub(super) struct Came {
     pub(super) until: Instant,
 }
 
+impl Came {
+    fn leg(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
 pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Came) -> Reply {
     // Each request's head is the first that is read of it, also on a connection that has carried others.
     let first = came.observer.take_first_bytes();
@@ -41,7 +50,7 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Ca
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let mut reply = match parts.as_slice() {
         ["v1", "run", nonce] if is_name(nonce) => match refusal {
-            Some(refusal) => refused(refusal, None),
+            Some(refusal) => turn_down(server, refusal, &came, None),
             None => start(server, &request, nonce, &came),
         },
         ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
@@ -67,15 +76,33 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Ca
     reply
 }
 
+/// A word of the query.
+fn word<'a>(request: &'a Request<Incoming>, wanted: &str) -> Option<&'a str> {
+    let mut pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == wanted).map(|(_, word)| word)
+}
+
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came) -> Reply {
-    let run = match server.0.runs.begin(came.arrival.address) {
-        Ok(run) => run,
-        Err(refusal) => return refused(refusal, None),
+    let tokens = server.0.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let token = match tokens.is_empty() {
+        true => String::new(),
+        false => match admitted(&tokens, nonce, word(request, TOKEN_PARAMETER).unwrap_or_default()) {
+            Some(name) => name,
+            None => return turn_down(server, Refusal::Token, came, None),
+        },
     };
+    let begun = if server.is_draining() { Err(Refusal::Draining) } else { server.0.runs.begin(came.arrival.address) };
+    let run = match begun {
+        Ok(run) => run,
+        Err(refusal) => return turn_down(server, refusal, came, None),
+    };
+    server.0.metrics.run(&token);
+    let from = came.arrival.address.map_or_else(String::new, |address| address.to_string());
+    server.0.log.line("run-begun", &[("run", run.prover.run()), ("from", &from), ("leg", came.leg()), ("token", &token)]);
     let start = RunStart {
         protocol: PROTOCOL,
         server: Untrusted::new(env!("CARGO_PKG_VERSION")),
@@ -83,7 +110,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came)
         key: run.key.clone(),
         request: recorded(request),
         alpn: came.tls.as_ref().and_then(|tls| tls.alpn.clone()),
-        certificate_sha256: server.0.tls.as_ref().map(|(_, sha256)| sha256.clone()),
+        certificate_sha256: server.tls().map(|(_, sha256)| sha256),
         legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
         front_headers: server.0.front_headers.clone(),
     };
@@ -103,30 +130,29 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
     let proof = || run.prover.token(nonce, route);
     // The witness is read on refused connections as well: it is what tells the client whose doing that was.
     if route == WITNESS_ROUTE {
-        let pairs = || request.uri().query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        let word = |wanted: &str| pairs().find(|(name, _)| *name == wanted).map(|(_, word)| word);
-        if run.prover.examine(word("proof").unwrap_or_default(), nonce, route) != Proof::Valid {
+        if run.prover.examine(word(&request, "proof").unwrap_or_default(), nonce, route) != Proof::Valid {
             return plain(StatusCode::FORBIDDEN, "A run's record is read with the proof of its key.\n");
         }
-        let from = word("page").and_then(|page| page.parse().ok()).unwrap_or(0);
+        let from = word(&request, "page").and_then(|page| page.parse().ok()).unwrap_or(0);
         let lag = server.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(run.began);
         return proven(run, nonce, route, &run.page(from, lag));
     }
     if route == REPORT_ROUTE {
         return match came.arrival.refusal {
-            Some(refusal) => refused(refusal, Some(proof())),
+            Some(refusal) => turn_down(server, refusal, &came, Some((run, proof()))),
             None => keep(server, run, nonce, request).await,
         };
     }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
     let Some((pen, below)) = run.note(nonce, recorded(&request), probe.looks_below()) else {
-        return refused(came.arrival.refusal.unwrap_or(Refusal::Requests), Some(proof()));
+        let refusal = came.arrival.refusal.unwrap_or(Refusal::Requests);
+        return turn_down(server, refusal, &came, Some((run, proof())));
     };
     pen.note(Event::Request);
     if let Some(refusal) = came.arrival.refusal {
         pen.note(Event::Response(StatusCode::SERVICE_UNAVAILABLE.as_u16()));
         pen.note(Event::Closed(Why::Limit));
-        return refused(refusal, Some(proof()));
+        return turn_down(server, refusal, &came, Some((run, proof())));
     }
     let call = Call {
         request,
@@ -145,7 +171,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         until: came.until,
         message: server.0.limits.message,
         sent: run.sent.clone(),
-        held: run.clone(),
+        held: Arc::new((run.clone(), server.0.metrics.request(route))),
     };
     probe.testify(call).await
 }
@@ -178,7 +204,10 @@ async fn keep(server: &Server, run: &Arc<Run>, nonce: &str, request: Request<Inc
         _ => return plain(StatusCode::REQUEST_TIMEOUT, "The report did not arrive whole.\n"),
     };
     match spawn_blocking(move || shelf.keep(&report)).await {
-        Ok(Ok(kept)) => proven(run, nonce, REPORT_ROUTE, &kept),
+        Ok(Ok(kept)) => {
+            server.0.log.line("report-kept", &[("run", run.prover.run()), ("id", &kept.id)]);
+            proven(run, nonce, REPORT_ROUTE, &kept)
+        }
         Ok(Err(Refused::NoReport)) => plain(StatusCode::UNPROCESSABLE_ENTITY, "This is no report.\n"),
         Ok(Err(Refused::Full)) => plain(StatusCode::INSUFFICIENT_STORAGE, "This server has as many reports as it keeps.\n"),
         // What the file system said is the operator's business.
@@ -210,6 +239,15 @@ fn proven(run: &Run, nonce: &str, route: &str, value: &impl serde::Serialize) ->
 fn plain(status: StatusCode, text: &str) -> Reply {
     let reply = Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
     reply.body(full(text.to_owned())).unwrap_or_default()
+}
+
+/// Refuses, and says so to the operator, too.
+fn turn_down(server: &Server, refusal: Refusal, came: &Came, within: Option<(&Run, String)>) -> Reply {
+    server.0.metrics.refused(refusal.as_str());
+    let from = came.arrival.address.map_or_else(String::new, |address| address.to_string());
+    let run = within.as_ref().map_or("", |(run, _)| run.prover.run());
+    server.0.log.refusal(refusal, &[("run", run), ("from", &from)]);
+    refused(refusal, within.map(|(_, proof)| proof))
 }
 
 /// An answer that names the limit that it is owed to. Within a run it is proven, so that no middlebox is blamed for it.

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// All runs.
@@ -61,6 +62,9 @@ const BELOW_BYTES: usize = 40 * 1024;
 /// With less than this no run begins: it could not be written down.
 const LEAST_MEMORY: usize = 512 * 1024;
 
+/// The longest that a client has nothing open between two connections of a run.
+const PAUSE: Duration = Duration::from_secs(5);
+
 impl Runs {
     pub(super) fn new(entropy: Entropy, limits: Limits, door: Arc<Door>) -> Self {
         Self { secret: entropy.bytes(), entropy, limits, door, memory: Quota::of(limits.memory), runs: Mutex::default() }
@@ -92,6 +96,17 @@ impl Runs {
         });
         runs.insert(id, run.clone());
         Ok(run)
+    }
+
+    /// Bytes of all records.
+    pub(super) fn record_bytes(&self) -> usize {
+        self.memory.taken()
+    }
+
+    /// Whether a run has something open, or had a moment ago: between its connections nothing is.
+    pub(super) fn under_way(&self) -> bool {
+        let recent = |run: &Arc<Run>| lock(&run.notes).last.is_some_and(|last| last.elapsed() < PAUSE);
+        lock(&self.runs).values().any(|run| Arc::strong_count(run) > 1 || recent(run))
     }
 
     /// The run with this id, unless it has expired.

@@ -1,5 +1,6 @@
 //! The contract between client and server, version 1, as types. The prose is docs/protocol.md.
 
+use crate::below::{RawHead, TlsEnd};
 use crate::exchange::{RequestHead, ServerNotes};
 use crate::timeline::What;
 use crate::untrusted::Untrusted;
@@ -61,8 +62,17 @@ pub struct RunStart {
     pub key: String,
     /// The request that started it, as it arrived.
     pub request: RequestHead,
+    /// The address and port that it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Untrusted>,
+    /// Its head as bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<RawHead>,
     /// The protocol that the server negotiated by ALPN on that connection.
     pub alpn: Option<Untrusted>,
+    /// The TLS session on which it came, as the server has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsEnd>,
     /// The SHA-256 of the certificate that the server serves on its TLS leg, in hex.
     pub certificate_sha256: Option<String>,
     /// The ports of the server's legs, as it declares them.

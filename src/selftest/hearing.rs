@@ -189,7 +189,7 @@ impl Behind {
         let (near, outside) = pipe(Link::default());
         let (inside, far) = pipe(Link::default());
         let (server, dead) = (self.server.clone(), self.dead.clone());
-        tokio::spawn(async move { server.serve(far, leg, None).await });
+        tokio::spawn(async move { server.serve(far, leg).await });
         tokio::spawn(async move {
             tokio::select! {
                 () = relay::pass(outside, inside) => {}

@@ -2,7 +2,7 @@
 //! <https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt>
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The longest header of version 1, with its line end (section 2.1).
@@ -12,12 +12,12 @@ const V2_HEAD: usize = 16;
 /// The most bytes of addresses and extensions of version 2: fronts add a certificate's name or an identifier, no more.
 const V2_REST: usize = 2 * 1024;
 
-/// Reads the header, and not a byte more. Gives the address of the client; none where the front speaks for itself (its health checks)
+/// Reads the header, and not a byte more. Gives the address and port of the client; none where the front speaks for itself (its health checks)
 /// or does not know.
 ///
 /// # Errors
 /// When the connection ends, or does not begin with such a header.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<SocketAddr>> {
     let mut header = vec![0; V2_HEAD];
     // The shortest line of version 1, "PROXY UNKNOWN" and its end, has 15 bytes: sixteen may be too many.
     let (first, rest) = header.split_at_mut(V2_HEAD - 1);
@@ -29,8 +29,8 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
         }
         let parsed = ppp::v1::Header::try_from(line.as_slice()).map_err(|_| no_header())?;
         return Ok(match parsed.addresses {
-            ppp::v1::Addresses::Tcp4(addresses) => Some(addresses.source_address.into()),
-            ppp::v1::Addresses::Tcp6(addresses) => Some(addresses.source_address.into()),
+            ppp::v1::Addresses::Tcp4(addresses) => Some((addresses.source_address, addresses.source_port).into()),
+            ppp::v1::Addresses::Tcp6(addresses) => Some((addresses.source_address, addresses.source_port).into()),
             ppp::v1::Addresses::Unknown => None,
         });
     }
@@ -44,8 +44,12 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
     stream.read_exact(header.get_mut(V2_HEAD..).unwrap_or_default()).await?;
     let parsed = ppp::v2::Header::try_from(header.as_slice()).map_err(|_| no_header())?;
     Ok(match (parsed.command, parsed.addresses) {
-        (ppp::v2::Command::Proxy, ppp::v2::Addresses::IPv4(addresses)) => Some(addresses.source_address.into()),
-        (ppp::v2::Command::Proxy, ppp::v2::Addresses::IPv6(addresses)) => Some(addresses.source_address.into()),
+        (ppp::v2::Command::Proxy, ppp::v2::Addresses::IPv4(addresses)) => {
+            Some((addresses.source_address, addresses.source_port).into())
+        }
+        (ppp::v2::Command::Proxy, ppp::v2::Addresses::IPv6(addresses)) => {
+            Some((addresses.source_address, addresses.source_port).into())
+        }
         _ => None,
     })
 }
@@ -59,7 +63,7 @@ mod tests {
     use super::*;
 
     /// What is read of these bytes, and what is left.
-    async fn heard(bytes: &[u8]) -> (Result<Option<IpAddr>, io::ErrorKind>, usize) {
+    async fn heard(bytes: &[u8]) -> (Result<Option<SocketAddr>, io::ErrorKind>, usize) {
         let mut rest = bytes;
         let read = read(&mut rest).await.map_err(|error| error.kind());
         (read, rest.len())
@@ -67,8 +71,8 @@ mod tests {
 
     #[tokio::test]
     async fn both_versions_are_read_to_their_last_byte_and_nothing_else_is() {
-        let v4: IpAddr = "192.0.2.7".parse().unwrap();
-        let v6: IpAddr = "2001:db8::7".parse().unwrap();
+        let v4: SocketAddr = "192.0.2.7:40000".parse().unwrap();
+        let v6: SocketAddr = "[2001:db8::7]:40000".parse().unwrap();
         assert_eq!(heard(b"PROXY TCP4 192.0.2.7 192.0.2.1 40000 443\r\nGET /").await, (Ok(Some(v4)), 5));
         assert_eq!(heard(b"PROXY TCP6 2001:db8::7 2001:db8::1 40000 443\r\n").await, (Ok(Some(v6)), 0));
         assert_eq!(heard(b"PROXY UNKNOWN\r\nGET /").await, (Ok(None), 5));

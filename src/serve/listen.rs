@@ -66,8 +66,8 @@ async fn accept(server: Server, listener: TcpListener, leg: Leg) {
 
 fn admit(server: &Server, mut socket: TcpStream, leg: Leg, from: SocketAddr) {
     // Behind a front, the address is known when the front has said it.
-    let known = Some(from.ip()).filter(|_| !server.0.proxy_protocol);
-    let (mut ticket, mut refusal) = match server.0.door.connection(known) {
+    let known = Some(from).filter(|_| !server.0.proxy_protocol);
+    let (mut ticket, mut refusal) = match server.0.door.connection(known.map(|known| known.ip())) {
         Entry::In(ticket) => (ticket, None),
         Entry::Told(ticket, refusal) => (ticket, Some(refusal)),
         // A reset: nothing of it is left to be kept.
@@ -80,20 +80,20 @@ fn admit(server: &Server, mut socket: TcpStream, leg: Leg, from: SocketAddr) {
     };
     let server = server.clone();
     server.0.tasks.clone().spawn(async move {
-        let mut address = known;
+        let mut peer = known;
         if server.0.proxy_protocol {
             match timeout(server.0.limits.head, front::read(&mut socket)).await {
-                Ok(Ok(client)) => address = client,
+                Ok(Ok(client)) => peer = client,
                 Ok(Err(error)) => {
                     let (from, why) = (from.ip().to_string(), error.to_string());
                     return server.0.log.refused("proxy-protocol", &[("from", &from), ("why", &why)]);
                 }
                 Err(_) => return,
             }
-            refusal = refusal.or(address.and_then(|address| server.0.door.on_behalf(&mut ticket, address)));
+            refusal = refusal.or(peer.and_then(|peer| server.0.door.on_behalf(&mut ticket, peer.ip())));
         }
         if let Ok(io) = adopt(socket) {
-            server.serve_arrival(io, leg, Arrival { address, refusal }).await;
+            server.serve_arrival(io, leg, Arrival { peer, refusal }).await;
         }
         drop(ticket);
     });

@@ -35,7 +35,7 @@ use runs::Runs;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use shelf::Shelf;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -98,7 +98,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Default)]
 struct Arrival {
     /// From where, if that is known.
-    address: Option<IpAddr>,
+    peer: Option<SocketAddr>,
     /// Why it is not served, if it is not.
     refusal: Option<Refusal>,
 }

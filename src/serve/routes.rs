@@ -51,7 +51,7 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Ca
     let mut reply = match parts.as_slice() {
         ["v1", "run", nonce] if is_name(nonce) => match refusal {
             Some(refusal) => turn_down(server, refusal, &came, None),
-            None => start(server, &request, nonce, &came),
+            None => start(server, &request, nonce, &came, &first),
         },
         ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
             Some(run) => within(server, &run, nonce, route, Arrived { request, came, first }).await,
@@ -86,7 +86,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came) -> Reply {
+fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came, first: &[u8]) -> Reply {
     let tokens = server.0.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let token = match tokens.is_empty() {
         true => String::new(),
@@ -95,13 +95,14 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came)
             None => return turn_down(server, Refusal::Token, came, None),
         },
     };
-    let begun = if server.is_draining() { Err(Refusal::Draining) } else { server.0.runs.begin(came.arrival.address) };
+    let begun =
+        if server.is_draining() { Err(Refusal::Draining) } else { server.0.runs.begin(came.arrival.peer.map(|peer| peer.ip())) };
     let run = match begun {
         Ok(run) => run,
         Err(refusal) => return turn_down(server, refusal, came, None),
     };
     server.0.metrics.run(&token);
-    let from = came.arrival.address.map_or_else(String::new, |address| address.to_string());
+    let from = came.arrival.peer.map_or_else(String::new, |peer| peer.ip().to_string());
     server.0.log.line("run-begun", &[("run", run.prover.run()), ("from", &from), ("leg", came.leg()), ("token", &token)]);
     let start = RunStart {
         protocol: PROTOCOL,
@@ -109,7 +110,10 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came)
         run: run.prover.run().to_owned(),
         key: run.key.clone(),
         request: recorded(request),
+        peer: came.arrival.peer.map(|peer| Untrusted::new(&peer.to_string())),
+        raw: RawHead::find(first, nonce),
         alpn: came.tls.as_ref().and_then(|tls| tls.alpn.clone()),
+        tls: came.tls.as_deref().cloned(),
         certificate_sha256: server.tls().map(|(_, sha256)| sha256),
         legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
         front_headers: server.0.front_headers.clone(),
@@ -144,7 +148,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         };
     }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
-    let Some((pen, below)) = run.note(nonce, recorded(&request), probe.looks_below()) else {
+    let Some((pen, below)) = run.note(nonce, recorded(&request), came.arrival.peer, probe.looks_below()) else {
         let refusal = came.arrival.refusal.unwrap_or(Refusal::Requests);
         return turn_down(server, refusal, &came, Some((run, proof())));
     };
@@ -244,7 +248,7 @@ fn plain(status: StatusCode, text: &str) -> Reply {
 /// Refuses, and says so to the operator, too.
 fn turn_down(server: &Server, refusal: Refusal, came: &Came, within: Option<(&Run, String)>) -> Reply {
     server.0.metrics.refused(refusal.as_str());
-    let from = came.arrival.address.map_or_else(String::new, |address| address.to_string());
+    let from = came.arrival.peer.map_or_else(String::new, |peer| peer.ip().to_string());
     let run = within.as_ref().map_or("", |(run, _)| run.prover.run());
     server.0.log.refusal(refusal, &[("run", run), ("from", &from)]);
     refused(refusal, within.map(|(_, proof)| proof))

@@ -9,7 +9,7 @@ use proxyprobe_probes::refusal::Refusal;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WitnessPage};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,9 +47,18 @@ pub(super) struct Run {
     _ticket: Ticket,
 }
 
+/// What is written down of one request.
+struct Note {
+    nonce: String,
+    request: RequestHead,
+    peer: Option<SocketAddr>,
+    pen: Pen,
+    below: BelowPen,
+}
+
 #[derive(Default)]
 struct Notes {
-    all: Vec<(String, RequestHead, Pen, BelowPen)>,
+    all: Vec<Note>,
     below: usize,
     last: Option<Instant>,
     cut: bool,
@@ -131,7 +140,13 @@ fn expired(run: &Arc<Run>) -> bool {
 
 impl Run {
     /// Begins the record of one request; none when the run has too many.
-    pub(super) fn note(&self, nonce: &str, request: RequestHead, keeps_below: bool) -> Option<(Pen, BelowPen)> {
+    pub(super) fn note(
+        &self,
+        nonce: &str,
+        request: RequestHead,
+        peer: Option<SocketAddr>,
+        keeps_below: bool,
+    ) -> Option<(Pen, BelowPen)> {
         let mut notes = lock(&self.notes);
         let size = |(name, value): &(Untrusted, Untrusted)| name.as_str().len() + value.as_str().len();
         let head: usize = request.headers.iter().map(size).sum();
@@ -144,7 +159,7 @@ impl Run {
         let pen = Pen::sharing(self.clock, self.record.clone());
         let below = BelowPen::new(keeps_below);
         notes.below += usize::from(keeps_below);
-        notes.all.push((nonce.to_owned(), request, pen.clone(), below.clone()));
+        notes.all.push(Note { nonce: nonce.to_owned(), request, peer, pen: pen.clone(), below: below.clone() });
         Some((pen, below))
     }
 
@@ -159,8 +174,10 @@ impl Run {
         let turned_away = self.door.turned_away().saturating_sub(self.turned_away_before);
         let mut page = WitnessPage { now_ms: self.clock.ms(), lag_ms, cut: notes.cut, turned_away, ..WitnessPage::default() };
         let mut size = 0;
-        for (index, (nonce, request, pen, below)) in notes.all.iter().enumerate().skip(from) {
-            let note = (nonce.clone(), ServerNotes { request: request.clone(), timeline: pen.timeline(), below: below.below() });
+        for (index, Note { nonce, request, peer, pen, below }) in notes.all.iter().enumerate().skip(from) {
+            let peer = peer.map(|peer| Untrusted::new(&peer.to_string()));
+            let request = request.clone();
+            let note = (nonce.clone(), ServerNotes { request, peer, timeline: pen.timeline(), below: below.below() });
             size += serde_json::to_string(&note).map_or(0, |text| text.len());
             // A little room is left for what stands around the notes.
             if size > WITNESS_PAGE_BYTES - 1024 && !page.notes.is_empty() {
@@ -206,7 +223,7 @@ mod tests {
         let runs = runs(Limits { record: usize::MAX, memory: usize::MAX, ..Limits::default() });
         let run = runs.begin(None).unwrap();
         for number in 0..30 {
-            let pen = run.note(&number.to_string(), RequestHead::default(), false).unwrap().0;
+            let pen = run.note(&number.to_string(), RequestHead::default(), None, false).unwrap().0;
             (0..Timeline::MAX_ENTRIES).for_each(|_| pen.note(Event::Sent(What::Tick, 1)));
         }
         let (mut from, mut seen, mut pages) = (Some(0), 0, 0);
@@ -225,12 +242,12 @@ mod tests {
     async fn a_run_that_writes_too_much_is_cut_and_says_so() {
         let runs = runs(Limits { record: 2_000, ..Limits::default() });
         let run = runs.begin(None).unwrap();
-        let pen = run.note("a", RequestHead::default(), false).unwrap().0;
+        let pen = run.note("a", RequestHead::default(), None, false).unwrap().0;
         (0..11).for_each(|_| pen.note(Event::Sent(What::Tick, 1)));
         assert!(run.page(0, 0).notes[0].1.timeline.cut);
         let large =
             RequestHead { headers: vec![(Untrusted::new("x"), Untrusted::new(&"y".repeat(1_000)))], ..RequestHead::default() };
-        assert!(run.note("b", large, false).is_none());
+        assert!(run.note("b", large, None, false).is_none());
         assert!(run.page(0, 0).cut);
     }
 
@@ -239,7 +256,7 @@ mod tests {
         let limits = Limits { memory: LEAST_MEMORY + 1_000, ..Limits::default() };
         let runs = runs(limits);
         let run = runs.begin(None).unwrap();
-        assert!(run.note("a", RequestHead::default(), true).is_some());
+        assert!(run.note("a", RequestHead::default(), None, true).is_some());
         assert_eq!(runs.begin(None).err(), Some(Refusal::Memory));
         drop(run);
         tokio::time::advance(limits.kept_idle).await;
@@ -250,8 +267,8 @@ mod tests {
     async fn a_run_with_too_many_connections_says_so() {
         let runs = runs(Limits { notes: 1, ..Limits::default() });
         let run = runs.begin(None).unwrap();
-        assert!(run.note("a", RequestHead::default(), false).is_some());
-        assert!(run.note("b", RequestHead::default(), false).is_none());
+        assert!(run.note("a", RequestHead::default(), None, false).is_some());
+        assert!(run.note("b", RequestHead::default(), None, false).is_none());
         assert!(run.page(0, 0).cut);
     }
 }

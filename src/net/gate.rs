@@ -4,7 +4,7 @@ use super::connect::{Errand, Talk, without};
 use super::proxy::{Protocol, Proxy};
 use super::route::RouteOptions;
 use super::sign_in::challenge::{self, Offer};
-use super::sign_in::{Means, Next, Session};
+use super::sign_in::{Account, Means, Next, Session, not_again};
 use super::{socks, tls};
 use http::{HeaderMap, header};
 use proxyprobe_probes::failure::{Failure, Kind, Operation};
@@ -22,6 +22,7 @@ const ROUNDS: usize = 4;
 pub(super) struct Gate {
     pub(super) proxy: Proxy,
     standing: Mutex<Standing>,
+    pub(super) account: Arc<Account>,
 }
 
 #[derive(Clone)]
@@ -79,8 +80,8 @@ impl From<Failure> for Stop {
 pub(super) type Now<'a> = &'a (dyn Fn(Operation) + Sync);
 
 impl Gate {
-    pub(super) fn new(proxy: Proxy) -> Self {
-        Self { proxy, standing: Mutex::new(Standing::Unknown) }
+    pub(super) fn new(proxy: Proxy, account: Arc<Account>) -> Self {
+        Self { proxy, standing: Mutex::new(Standing::Unknown), account }
     }
 
     /// By what this run signed in, for the report.
@@ -117,9 +118,16 @@ impl Gate {
             now(Operation::Tunnel);
             return Ok(Passed { io: socks::tunnel(io, &self.proxy, host, port).await?, local, remote });
         }
+        let mut refused_by = self.account.refused_by.lock().await;
+        if let Some(by) = refused_by.as_deref().filter(|_| self.proxy.credentials.is_some()) {
+            return Err(self.failure(Kind::CredentialsRequired(vec![socks::password()]), Untrusted::new(&not_again(by))));
+        }
         let Passed { io, local, remote } = self.door(o, now).await?;
         now(Operation::Tunnel);
         let opened = socks::tunnel(io, &self.proxy, host, port).await;
+        if opened.as_ref().is_err_and(|failure| matches!(failure.kind, Kind::CredentialsRefused { .. })) {
+            *refused_by = Some(self.proxy.address());
+        }
         *standing = match &opened {
             Err(failure) if failure.operation == Operation::SignIn => Standing::Shut(failure.clone()),
             // An answer about the connection means that the credentials were not in the way.
@@ -231,8 +239,10 @@ impl Gate {
         let private = self.proxy.protocol == Protocol::Https;
         // A user without a password is nobody: an attempt with an empty one would count against the account.
         let password = self.proxy.credentials.as_ref().is_some_and(|who| !who.password.expose().is_empty());
-        let (all, why_not) = sign_in.means(&asked.offers, password, private);
-        let mut why_not: Vec<String> = why_not.into_iter().map(str::to_owned).collect();
+        let mut refused_by = self.account.refused_by.lock().await;
+        let elsewhere = refused_by.as_deref().filter(|_| password).map(not_again);
+        let (all, why_not) = sign_in.means(&asked.offers, password && elsewhere.is_none(), private);
+        let mut why_not: Vec<String> = why_not.into_iter().map(str::to_owned).chain(elsewhere).collect();
         let mut refused = None;
         let mut password_spent = false;
         for means in all {
@@ -252,7 +262,10 @@ impl Gate {
                 }
                 Err(Stop::Impossible(why)) => why_not.push(why),
                 Err(Stop::Refused(refusal) | Stop::Asked(refusal)) => {
-                    password_spent |= refusal.spent && means != Means::Ticket;
+                    if refusal.spent && means != Means::Ticket {
+                        password_spent = true;
+                        *refused_by = Some(self.proxy.address());
+                    }
                     if refusal.spent {
                         refused = Some((means, refusal));
                     } else {

@@ -18,7 +18,7 @@ pub mod tls;
 
 pub use machine::Here;
 pub use resolve::{Family, Pinned};
-pub use route::{Route, RouteOptions, Target};
+pub use route::{Elsewhere, Route, RouteOptions, Target};
 pub use settings::{Proxies, Said, Setting, Source, Variables};
 pub use settle::Taken;
 pub use sign_in::{Scheme, SignIn};

@@ -21,18 +21,19 @@ pub enum Family {
     V6,
 }
 
-/// The addresses that a run keeps to.
+/// The addresses that a run keeps to; a clone keeps to the same ones.
+#[derive(Clone)]
 pub struct Pinned {
     network: Arc<dyn Network>,
     family: Family,
     overrides: BTreeMap<(String, u16), IpAddr>,
-    kept: Mutex<BTreeMap<String, IpAddr>>,
+    kept: Arc<Mutex<BTreeMap<String, IpAddr>>>,
 }
 
 impl Pinned {
     /// With the user's own entries for certain hosts and ports.
     pub fn new(network: Arc<dyn Network>, family: Family, overrides: BTreeMap<(String, u16), IpAddr>) -> Self {
-        Self { network, family, overrides, kept: Mutex::default() }
+        Self { network, family, overrides, kept: Arc::default() }
     }
 
     /// Opens a connection to a host. The first address that answers is kept for the rest of the run.

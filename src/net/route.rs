@@ -73,19 +73,58 @@ pub struct RouteOptions {
     pub within: Duration,
 }
 
+/// Another server that a run goes to, and what differs on the way to it.
+#[derive(Clone)]
+pub struct Elsewhere {
+    /// The server.
+    pub target: Target,
+    /// The proxies towards it.
+    pub proxies: Proxies,
+    /// How to sign in there, as in [`RouteOptions::sign_in`].
+    pub sign_in: Option<SignIn>,
+    /// Headers of every request to it.
+    pub headers: HeaderMap,
+    /// The user agent.
+    pub user_agent: HeaderValue,
+    /// The `Origin`; by default the server's own.
+    pub origin: Option<HeaderValue>,
+    /// How long one dial may take.
+    pub within: Duration,
+}
+
 /// The user's real way out.
 pub struct Route {
     target: Mutex<Target>,
     pub(super) network: Arc<dyn Network>,
     pub(super) options: RouteOptions,
     pub(super) settled: [OnceCell<Settled>; 2],
-    pub(super) gates: Mutex<Vec<Arc<Gate>>>,
+    /// The proxies as this run knows them, whichever server they lead to.
+    pub(super) gates: Arc<Mutex<Vec<Arc<Gate>>>>,
 }
 
 impl Route {
     /// Towards a server.
     pub fn new(target: Target, network: Arc<dyn Network>, options: RouteOptions) -> Self {
-        Self { target: Mutex::new(target), network, options, settled: Default::default(), gates: Mutex::default() }
+        Self { target: Mutex::new(target), network, options, settled: Default::default(), gates: Arc::default() }
+    }
+
+    /// The way to another server, in the same run: through proxies that know already who signs in there.
+    pub fn elsewhere(&self, to: &Elsewhere) -> Self {
+        let o = &self.options;
+        let options = RouteOptions {
+            proxies: to.proxies.clone(),
+            pinned: o.pinned.clone(),
+            // What is trusted there: `--pin` names another server's certificate.
+            tls: o.proxy_tls.clone(),
+            proxy_tls: o.proxy_tls.clone(),
+            sign_in: to.sign_in,
+            headers: to.headers.clone(),
+            user_agent: to.user_agent.clone(),
+            origin: to.origin.clone(),
+            within: to.within,
+        };
+        let gates = self.gates.clone();
+        Self { gates, ..Self::new(to.target.clone(), self.network.clone(), options) }
     }
 
     /// The server, with the legs that are known by now.
@@ -121,6 +160,11 @@ impl Route {
     /// How the way of a leg was chosen, and by what the run signed in at its proxy.
     pub fn taken(&self, leg: Leg) -> (Taken, Option<&'static str>) {
         self.settled(leg).get().map_or_else(Default::default, Settled::told)
+    }
+
+    /// Who chose the way of a leg, as reports say it.
+    pub fn chosen_by(&self, leg: Leg) -> &'static str {
+        if self.taken(leg).0.script.is_some() { "pac" } else { self.options.proxies.source.as_str() }
     }
 
     /// The server on a leg, with its port and the proxy on the way, as a person is told them.

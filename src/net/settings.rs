@@ -165,6 +165,13 @@ impl Proxies {
         self
     }
 
+    /// The same with the credentials that go with these.
+    #[must_use]
+    pub fn with_credentials_of(mut self, other: &Proxies) -> Self {
+        self.credentials.clone_from(&other.credentials);
+        self
+    }
+
     /// The proxy with the credentials that it is to be entered with.
     pub(super) fn completed(&self, mut proxy: Proxy) -> Proxy {
         proxy.credentials = proxy.credentials.or_else(|| self.credentials.clone());

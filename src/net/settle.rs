@@ -141,7 +141,9 @@ impl Route {
         if let Some(known) = gates.iter().find(|gate| gate.proxy == proxy) {
             return known.clone();
         }
-        let gate = Arc::new(Gate::new(proxy));
+        let same = gates.iter().find(|gate| gate.proxy.credentials == proxy.credentials);
+        let account = same.map(|gate| gate.account.clone()).unwrap_or_default();
+        let gate = Arc::new(Gate::new(proxy, account));
         gates.push(gate.clone());
         gate
     }

@@ -8,6 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use challenge::Offer;
 use http::HeaderValue;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// A scheme of HTTP authentication, from the best to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +111,19 @@ impl SignIn {
         }
         (means, why_not)
     }
+}
+
+/// A user and a password at all proxies of a run. Whoever keeps the account counts wrong ones, whichever proxy they come from: where one
+/// proxy has refused a password, no other is offered it.
+#[derive(Default)]
+pub(super) struct Account {
+    /// The proxy that refused it. Held while somebody signs in: no two proxies are offered one password at a time.
+    pub(super) refused_by: Mutex<Option<String>>,
+}
+
+/// Why a password is not offered to one more proxy.
+pub(super) fn not_again(refused_by: &str) -> String {
+    format!("the proxy {refused_by} refused the same password in this run, and it is not tried again")
 }
 
 /// One attempt to sign in, on one connection.

@@ -34,7 +34,7 @@ pub(super) async fn tunnel(io: Io, proxy: &Proxy, host: &str, port: u16) -> Resu
         (_, None) => Socks5Stream::connect_with_socket(io, target).await.map(Socks5Stream::into_inner),
     };
     opened.map(|io| Io::over(io, below)).map_err(|error| {
-        let password = || vec![Untrusted::new("a user and a password, RFC 1929")];
+        let password = || vec![password()];
         let (operation, kind, detail) = match &error {
             Error::PasswordAuthFailure(_) => {
                 let kind = Kind::CredentialsRefused { schemes: password(), tried: "user and password".to_owned() };
@@ -72,6 +72,11 @@ pub(super) async fn tunnel(io: Io, proxy: &Proxy, host: &str, port: u16) -> Resu
         };
         wrong(operation, kind, &detail)
     })
+}
+
+/// What such a proxy asks for, as a person is told it.
+pub(super) fn password() -> Untrusted {
+    Untrusted::new("a user and a password, RFC 1929")
 }
 
 /// The server and the proxy on the way, as a person is told them.

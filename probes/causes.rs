@@ -31,10 +31,10 @@ const TABLE: &[Row] = &[
         consequence: |f| f.code == reach::CONNECTION_RESET,
         together: |_, _| true,
     },
-    // A leg that was not reached has no other story.
+    // A leg that was not reached has no other story; the application's own endpoint is another host.
     Row {
         cause: |f| f.code.probe() == "reach" && f.measured.get("transport").is_none() && f.code != reach::REDIRECTED_TO_HTTPS,
-        consequence: |f| f.code.probe() != "reach" && !WHY_NOT_REACHED.contains(&f.code),
+        consequence: |f| !matches!(f.code.probe(), "reach" | "also") && !WHY_NOT_REACHED.contains(&f.code),
         together: |_, _| true,
     },
     // A tunnel that does not come about takes WebSockets with it.

@@ -4,6 +4,7 @@ use crate::company::{Company, TOGETHER_MS};
 use crate::exchange::{Proof, Record, Witness};
 use crate::plan::{ANSWERS_A_ROUND_TRIP, Plan};
 use crate::timeline::{End, Event, Timeline, Why};
+use crate::tls::ServerTls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub struct Circumstances {
     /// What the connections of the leg that is judged did together; derived from the evidence.
     #[serde(skip)]
     pub company: Company,
+    /// What is known of TLS to the paired server; derived from the evidence.
+    #[serde(skip)]
+    pub server_tls: ServerTls,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]

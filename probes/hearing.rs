@@ -10,9 +10,10 @@ use crate::products::{self, Product, Seen};
 use crate::reach;
 use crate::recommend::{Answers, Price, Recommendation, Situation, recommend};
 use crate::timeline::{Event, What};
+use crate::tls::ServerTls;
 use crate::transport::{Leg, Transport, Via};
 use crate::untrusted::Untrusted;
-use crate::{Evidence, ProbeId, zombie};
+use crate::{Evidence, ProbeId, also, zombie};
 use std::collections::BTreeMap;
 
 /// Everything that was recorded in a run.
@@ -92,7 +93,9 @@ impl Testimony {
 impl Hearing {
     /// Gives every connection what the server said of it.
     pub fn attach(&mut self, testimony: &Testimony) {
-        let records = self.evidence.values_mut().flat_map(BTreeMap::values_mut).flat_map(Evidence::records_mut);
+        // Of the application's own endpoint the server knows nothing.
+        let of_ours = self.evidence.iter_mut().filter(|(probe, _)| **probe != ProbeId::Also);
+        let records = of_ours.flat_map(|(_, legs)| legs.values_mut()).flat_map(Evidence::records_mut);
         for record in records {
             record.witness = testimony.of(record);
         }
@@ -102,9 +105,11 @@ impl Hearing {
     /// Draws all conclusions. Pure: the same hearing gives the same judgement anywhere.
     pub fn judge(&self) -> Judgement {
         let mut findings = Vec::new();
+        let server_tls = self.server_tls();
         for evidence in self.evidence.values() {
             for (leg, evidence) in evidence {
-                let around = Circumstances { company: self.company(*leg), ..self.circumstances.clone() };
+                let (company, server_tls) = (self.company(*leg), server_tls.clone());
+                let around = Circumstances { company, server_tls, ..self.circumstances.clone() };
                 let via =
                     evidence.records().into_iter().find_map(|record| record.opened.as_ref()).map(|opened| opened.via.as_str());
                 for mut finding in evidence.judge(&around) {
@@ -151,23 +156,45 @@ impl Hearing {
         Price::of(all.flat_map(Evidence::records))
     }
 
+    /// What is known of TLS to the paired server.
+    pub fn server_tls(&self) -> ServerTls {
+        match self.evidence.get(&ProbeId::Tls).and_then(|legs| legs.get(&Leg::Https)) {
+            Some(Evidence::Tls(all)) => ServerTls::of(all),
+            _ => ServerTls::Unknown,
+        }
+    }
+
+    /// What is to be said of each endpoint of the application's that was visited.
+    pub fn also(&self) -> Vec<String> {
+        let server = self.server_tls();
+        let legs = self.evidence.get(&ProbeId::Also).into_iter().flat_map(BTreeMap::values);
+        legs.flat_map(|evidence| match evidence {
+            Evidence::Also(all) => also::told(all, &server),
+            _ => Vec::new(),
+        })
+        .collect()
+    }
+
     /// Why a probe did not run on a leg, when it did not.
     pub fn not_run(&self, probe: ProbeId, leg: Leg, findings: &[Finding]) -> Option<Code> {
         let ran = self.evidence.get(&probe).and_then(|legs| legs.get(&leg)).is_some_and(Evidence::asked);
         let first =
             |found: &dyn Fn(&&Finding) -> bool| findings.iter().filter(|f| f.leg == Some(leg)).find(found).map(|f| f.code);
-        (!ran)
-            .then(|| {
-                first(&|f| f.code.probe() == "reach")
-                    .or_else(|| first(&|f| f.code.probe() == "upgrade" && f.blames()))
-                    .or_else(|| first(&|f| f.outcome == Outcome::Inconclusive))
-            })
-            .flatten()
+        match probe {
+            _ if ran => None,
+            // What keeps the paired server away says nothing of another host.
+            ProbeId::Also => first(&|f| f.code.probe() == "also"),
+            _ => first(&|f| f.code.probe() == "reach")
+                .or_else(|| first(&|f| f.code.probe() == "upgrade" && f.blames()))
+                .or_else(|| first(&|f| f.outcome == Outcome::Inconclusive)),
+        }
     }
 
     /// The products that left their marks on the path, the surest first, each once. The server's declared front is none of them.
     pub fn products(&self) -> Vec<Product> {
-        let all = || self.evidence.values().flat_map(BTreeMap::values);
+        // The application's own endpoint is another host, with a front of its own.
+        let of_ours = || self.evidence.iter().filter(|(probe, _)| **probe != ProbeId::Also);
+        let all = || of_ours().flat_map(|(_, legs)| legs.values());
         let front: Vec<Untrusted> = all()
             .flat_map(|evidence| match evidence {
                 Evidence::Headers(all) => all.iter().flat_map(|one| one.asked.front_headers.clone()).collect(),
@@ -218,7 +245,7 @@ impl Hearing {
     fn company(&self, leg: Leg) -> Company {
         let busy = |probe: ProbeId| matches!(probe, ProbeId::Zombie | ProbeId::Sse | ProbeId::Lifetime);
         let mut members = Vec::new();
-        for (probe, legs) in &self.evidence {
+        for (probe, legs) in self.evidence.iter().filter(|(probe, _)| **probe != ProbeId::Also) {
             for (leg, evidence) in legs {
                 members.extend(evidence.records().into_iter().map(|record| Member { leg: *leg, busy: busy(*probe), record }));
             }

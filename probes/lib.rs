@@ -35,4 +35,5 @@ probes! {
     lifetime: Lifetime,
     sse: Sse,
     long_poll: LongPoll,
+    also: Also,
 }

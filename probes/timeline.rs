@@ -38,7 +38,7 @@ pub enum Event {
     Sent(What, u32),
     /// This end received something: what, its number, and when the sender said that it sent it (by the sender's clock).
     Received(What, u32, Option<u64>),
-    /// A piece of a body arrived: its bytes, as they came from the path.
+    /// A piece of a body arrived, as it came from the path, or a message of somebody who is not ours: its bytes.
     Piece(u32),
     /// A message of our other half arrived and is not as it was sent: what, its number, and the bytes that arrived.
     Altered(What, u32, u32),
@@ -76,6 +76,10 @@ pub enum What {
     Body,
     /// `Last-Event-ID`, with its number.
     LastEventId,
+    /// A numbered ping of a WebSocket (RFC 6455 section 5.5.2).
+    Ping,
+    /// The answer to the ping with that number.
+    Pong,
 }
 
 /// How the other side ended a connection, as far as this end could tell.

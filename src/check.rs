@@ -1,10 +1,12 @@
 //! A run of the client: reach, plan, observe, ask the witness, judge.
 
+use crate::also::{Application, Visits};
 use crate::net::secret::Secret;
 use crate::net::{Route, Source};
 use crate::plan::Schedule;
 use crate::report::{Report, RouteFacts, TargetFacts};
 use crate::witness;
+use futures_util::future::join_all;
 use proxyprobe_probes::circumstances::{Circumstances, WitnessRead};
 use proxyprobe_probes::exchange::{Exchange, Proof, Record};
 use proxyprobe_probes::failure::{Kind, Operation};
@@ -51,6 +53,8 @@ pub struct Options {
     pub embedded: bool,
     /// The URL as it was given.
     pub url: String,
+    /// The application's own endpoints, which are visited as well.
+    pub also: Vec<Application>,
 }
 
 /// A run that is over.
@@ -85,6 +89,7 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         clock,
     };
     progress.step("reaching the server", None);
+    let visits = Visits::new(&run.options.also, &run.route, run.options.plan.depth, clock, &run.options.entropy);
     let started = tokio::select! {
         biased;
         started = run.reach() => started,
@@ -101,9 +106,18 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         run.options.plan = plan;
         let address_before = run.route.local_address(run.options.leg).await;
         let meter = tokio::spawn(measure_lag(lag.clone()));
-        run.observe(&scenes, progress, &stop).await;
+        run.observe(&scenes, &visits, progress, &stop).await;
         meter.abort();
         run.circumstances.local_address_changed = address_before != run.route.local_address(run.options.leg).await;
+    } else if !run.options.also.is_empty() {
+        progress.step("trying the application's own endpoint", None);
+        tokio::select! {
+            _ = join_all(visits.work(None)) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    for (leg, all) in visits.evidence() {
+        run.evidence.entry(ProbeId::Also).or_default().insert(leg, Evidence::Also(all));
     }
     tokio::select! {
         biased;
@@ -264,9 +278,10 @@ impl Run {
     }
 
     /// Lets the probes talk, and asks the witness before and after the long silence.
-    async fn observe(&mut self, scenes: &[Scene], progress: &dyn Progress, stop: &CancellationToken) {
-        let probes: Vec<ProbeId> = self.options.probes.iter().copied().filter(|probe| *probe != ProbeId::Reach).collect();
-        let mut schedule = Schedule::start(&probes, scenes);
+    async fn observe(&mut self, scenes: &[Scene], visits: &Visits, progress: &dyn Progress, stop: &CancellationToken) {
+        let elsewhere = [ProbeId::Reach, ProbeId::Also];
+        let probes: Vec<ProbeId> = self.options.probes.iter().copied().filter(|probe| !elsewhere.contains(probe)).collect();
+        let mut schedule = Schedule::start(&probes, scenes, visits);
         let lasts = Duration::from_millis(self.options.plan.longest_idle_ms);
         progress.step("testing all transports on all legs", Some(lasts));
         let mut read_once = false;

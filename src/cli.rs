@@ -92,6 +92,14 @@ pub struct Check {
     #[command(flatten)]
     pub route: RouteFlags,
 
+    /// Also visit the application's own endpoint, as wss://HOST/PATH or ws:// for a WebSocket, https:// or http:// for an event
+    /// stream: inspection is often selective by host. It decides nothing; repeatable
+    #[arg(long, value_name = "URL")]
+    pub also: Vec<String>,
+    /// A header for it, such as a cookie or a token; @FILE reads one from each line of a file. Its value is in no output; repeatable
+    #[arg(long, value_name = "K: V|@FILE", requires = "also")]
+    pub also_header: Vec<String>,
+
     /// Run these probes alone, separated by commas
     #[arg(long, value_name = "PROBE,..", value_delimiter = ',', conflicts_with = "skip")]
     pub only: Vec<String>,

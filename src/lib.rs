@@ -1,5 +1,6 @@
 //! The tool behind `proxyprobe`: a library with a thin `main`, so that tests reach all of it.
 
+pub mod also;
 pub mod check;
 pub mod cli;
 pub mod commands;

@@ -1,5 +1,6 @@
 //! One scheduler: quiet probes first and all together, then what measures a beat.
 
+use crate::also::Visits;
 use proxyprobe_probes::io::BoxFuture;
 use proxyprobe_probes::io::observe::{Observation, Scene};
 use proxyprobe_probes::plan::Cost;
@@ -31,8 +32,8 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Starts the quiet probes on all legs.
-    pub(crate) fn start(probes: &[ProbeId], scenes: &[Scene]) -> Self {
+    /// Starts the quiet probes on all legs, and what is done beside them.
+    pub(crate) fn start(probes: &[ProbeId], scenes: &[Scene], visits: &Visits) -> Self {
         let (opening, opened) = mpsc::channel(1);
         let mut schedule = Self {
             reading: BTreeMap::new(),
@@ -55,6 +56,9 @@ impl Schedule {
                     schedule.waiting.push((probe.cost(), work));
                 }
             }
+        }
+        for work in visits.work(Some(&opening)) {
+            schedule.quiet.spawn(work);
         }
         schedule
     }

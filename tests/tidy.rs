@@ -236,6 +236,12 @@ const NOT_PLAYED: &[(&str, &str)] = &[
     ("upgrade.inconclusive", "a doubt, not a behaviour"),
     ("idle.unsteady", "a limit without a rule"),
     ("long_poll.refused", "the server cannot be reached either where all requests are refused"),
+    ("also.not-reached", "another host"),
+    ("also.intercepted", "another host"),
+    ("also.exempted", "another host"),
+    ("also.refused", "another host"),
+    ("also.silent", "another host"),
+    ("also.closed-early", "another host"),
 ];
 
 /// A middlebox by which a code is shown: nothing else is found, but for what follows from it.

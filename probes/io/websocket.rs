@@ -117,7 +117,8 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
     Opening::Open(Box::new(Talk { socket, pen: page.pen.clone(), observer, words, heard_size: None, sent: None }))
 }
 
-fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
+/// The head of an opening handshake, with the headers of a browser in a browser's order.
+pub(crate) fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
     let mut head = format!("GET {}{path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n", way.prefix, way.host);
     head.push_str("Pragma: no-cache\r\nCache-Control: no-cache\r\n");
     for (name, value) in &way.headers_for("GET", path) {
@@ -144,7 +145,7 @@ fn title_case(name: &str) -> String {
 }
 
 /// Reads up to the end of a head that is not interim; `None` when it is no HTTP or too large.
-async fn read_head(io: &mut Io) -> std::io::Result<Option<(ResponseHead, Vec<u8>)>> {
+pub(crate) async fn read_head(io: &mut Io) -> std::io::Result<Option<(ResponseHead, Vec<u8>)>> {
     let mut bytes = Vec::new();
     for _ in 0..=INTERIM {
         let (head, length) = loop {
@@ -177,7 +178,7 @@ fn recorded(response: &httparse::Response<'_, '_>, bytes: &[u8]) -> ResponseHead
 }
 
 /// Reads a body of this length, or as much of it as is looked at.
-async fn read_some(io: &mut Io, rest: &mut Vec<u8>, length: usize) {
+pub(crate) async fn read_some(io: &mut Io, rest: &mut Vec<u8>, length: usize) {
     // A chunked body ends with an empty chunk (RFC 9112 section 7.1).
     while rest.len() < length.min(BODY_BYTES) && !rest.ends_with(b"\r\n0\r\n\r\n") {
         if !matches!(io.read_buf(rest).await, Ok(size) if size > 0) {

@@ -64,6 +64,27 @@ pub enum Step {
     Seen,
 }
 
+/// What is known of TLS to the paired server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServerTls {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// It is one session from end to end.
+    OneSession,
+    /// It is inspected; who signed the certificate.
+    Inspected(String),
+    /// It ends at a front that has a public certificate.
+    Front,
+}
+
+impl ServerTls {
+    /// What the evidence says.
+    pub fn of(evidence: &[Exchange<Asked>]) -> Self {
+        verdict::server_tls(evidence)
+    }
+}
+
 impl Asked {
     /// Before anything is known.
     pub fn new(step: Step) -> Self {

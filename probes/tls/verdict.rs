@@ -23,6 +23,24 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     findings
 }
 
+/// What is known of TLS to the server as a whole.
+pub(super) fn server_tls(evidence: &[Exchange<Asked>]) -> ServerTls {
+    // What a run met beside matters only to a handshake that came to nothing.
+    let found = judge(evidence, &Circumstances::default());
+    let inspected = found.iter().find(|f| [INTERCEPTED_TRUSTED_ROOT, INTERCEPTED_UNTRUSTED_ROOT].contains(&f.code));
+    let is_one = |one: &Exchange<Asked>| {
+        let there = one.record.witness.notes().and_then(|notes| notes.below.tls.as_ref()?.exporter.as_ref());
+        let here = one.asked.client.as_ref().and_then(|client| client.exporter.as_ref());
+        here.is_some() && here == there
+    };
+    match inspected {
+        Some(finding) => ServerTls::Inspected(finding.word("issuer").unwrap_or_default().to_owned()),
+        None if found.iter().any(|finding| finding.code == TERMINATED_BY_FRONT) => ServerTls::Front,
+        None if evidence.iter().any(is_one) => ServerTls::OneSession,
+        None => ServerTls::Unknown,
+    }
+}
+
 /// The session as the client has it, beside the one that the server has.
 fn compared(asked: &Asked, record: &Record) -> Vec<Finding> {
     let (Some(client), Some(notes)) = (&asked.client, record.witness.notes()) else { return Vec::new() };

@@ -1,7 +1,7 @@
 //! The command line as a report may show it.
 
 /// Flags whose values are secrets, or name a user.
-const SECRET: &[&str] = &["--proxy-user", "--token", "--header"];
+const SECRET: &[&str] = &["--proxy-user", "--token", "--header", "--also-header"];
 
 /// The arguments as one line that a shell would read, without secrets: values of flags that may hold one, and user and password in URLs.
 pub fn shown(arguments: impl Iterator<Item = String>) -> String {
@@ -57,6 +57,7 @@ mod tests {
             &["check", "--proxy=jdoe:canary@proxy"],
             &["check", "--header", "Authorization: canary"],
             &["check", "--header=X: canary", "--token", "canary"],
+            &["check", "--also-header", "Cookie: canary", "--also-header=X: canary"],
             &["check", "--proxy-user", "jdoe-canary", "--token=canary"],
         ] {
             let shown = line(arguments);

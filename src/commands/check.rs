@@ -1,5 +1,6 @@
 //! `check`: from flags to a run.
 
+use super::also::{applications, check_flags};
 use super::embedded::embedded;
 use super::process_list;
 use super::questions::{answers, ask};
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) async fn check_command(flags: Check, environment: Environment, terminal: Terminal) -> Result<Outcome, String> {
     let format = format_of(flags.format);
+    check_flags(&flags)?;
     let saves = flags.save.iter().map(|save| read_save(save)).collect::<Result<Vec<_>, _>>()?;
     let colour = terminal.stdout && !flags.no_color && !environment.no_color;
     let console = Console::new(terminal.say, terminal.stderr, flags.quiet);
@@ -57,6 +59,7 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
         token: token(&flags, &environment, terminal.say)?,
         embedded: embedded.is_some(),
         url: flags.url.clone().or(embedded.as_ref().map(|embedded| embedded.words.clone())).unwrap_or_default(),
+        also: Vec::new(),
     };
     if !options.legs.contains(&leg) {
         return Err(format!("--leg leaves out the {leg} leg, but the URL is of that leg and it is the one that decides"));
@@ -165,7 +168,9 @@ async fn runs(
         let of = flags.repeat.map(|times| format!(" of {times}")).unwrap_or_default();
         let prefix = if is_repeated(flags) { format!("run {number}{of}: ") } else { String::new() };
         let numbered = Named { console, prefix };
-        let ran = check(options.clone(), Arc::new(ways.set()?), &numbered, stop.clone()).await;
+        let route = ways.set()?;
+        let also = applications(flags, ways, ways.embedded.is_none().then(|| route.proxies()))?;
+        let ran = check(check::Options { also, ..options.clone() }, Arc::new(route), &numbered, stop.clone()).await;
         // A password that was refused is not sent again by the next run: accounts are locked after a few.
         let locked_out = ran.report.judgement.findings.iter().any(|finding| finding.code == PROXY_AUTH_REQUIRED);
         so_far.add(ran);

@@ -1,6 +1,7 @@
 //! What each command does: from flags to a text and an exit code.
 
 mod advise;
+mod also;
 mod check;
 mod embedded;
 mod judge;

@@ -1,4 +1,4 @@
-//! Keeps a password that was given as an argument out of the list of processes.
+//! Keeps secrets that were given as arguments out of the list of processes.
 
 /// Overwrites the user and the password in an argument of this process, as others see it. Gives whether that is done: it can be on
 /// Linux alone, and even there for a moment after the start they could be seen.

@@ -34,11 +34,19 @@ impl Ways<'_> {
     /// # Errors
     /// What cannot be used.
     pub(super) fn set(&self) -> Result<Route, String> {
-        let proxies = match self.embedded {
+        self.by(match self.embedded {
             Some(embedded) => embedded.proxies.clone(),
-            None => proxies(self.flags, self.environment, &self.target, self.say)?,
-        };
-        self.by(match &self.credentials {
+            None => self.proxies(&self.target)?,
+        })
+    }
+
+    /// The proxies towards a server, with who signs in there.
+    ///
+    /// # Errors
+    /// What cannot be used.
+    pub(super) fn proxies(&self, target: &Target) -> Result<Proxies, String> {
+        let proxies = proxies(self.flags, self.environment, target, self.say)?;
+        Ok(match &self.credentials {
             Some(credentials) => proxies.with_credentials(credentials.clone()),
             None => proxies,
         })
@@ -79,10 +87,6 @@ fn route(flags: &RouteFlags, embedded: Option<&Embedded>, target: Target, proxie
         let (name, value) = read_header(line)?;
         headers.append(name, value);
     }
-    let user_agent =
-        flags.user_agent.clone().unwrap_or_else(|| format!("Mozilla/5.0 (compatible; proxyprobe/{})", env!("CARGO_PKG_VERSION")));
-    let value =
-        |text: &str, flag: &str| HeaderValue::from_str(text).map_err(|_| format!("{flag}: this cannot stand in a header"));
     let options = RouteOptions {
         proxies,
         pinned: Pinned::new(network.clone(), family, overrides),
@@ -94,14 +98,24 @@ fn route(flags: &RouteFlags, embedded: Option<&Embedded>, target: Target, proxie
         // The lab's own proxy is asked for nothing before it is needed.
         sign_in: embedded.is_none().then(|| sign_in(flags.proxy_auth, say)),
         headers,
-        user_agent: value(&user_agent, "--user-agent")?,
-        origin: flags.origin.as_deref().map(|origin| value(origin, "--origin")).transpose()?,
+        user_agent: user_agent(flags)?,
+        origin: flags.origin.as_deref().map(|origin| header_value(origin, "--origin")).transpose()?,
         within: DIAL,
     };
     Ok(Route::new(target, network, options))
 }
 
-fn sign_in(choice: ProxyAuthChoice, warn: Say) -> SignIn {
+/// What the client says it is.
+pub(super) fn user_agent(flags: &RouteFlags) -> Result<HeaderValue, String> {
+    let own = || format!("Mozilla/5.0 (compatible; proxyprobe/{})", env!("CARGO_PKG_VERSION"));
+    header_value(&flags.user_agent.clone().unwrap_or_else(own), "--user-agent")
+}
+
+fn header_value(text: &str, flag: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(text).map_err(|_| format!("{flag}: this cannot stand in a header"))
+}
+
+pub(super) fn sign_in(choice: ProxyAuthChoice, warn: Say) -> SignIn {
     let only = match choice {
         ProxyAuthChoice::Auto => None,
         ProxyAuthChoice::Basic => Some(Scheme::Basic),
@@ -112,8 +126,8 @@ fn sign_in(choice: ProxyAuthChoice, warn: Say) -> SignIn {
     SignIn { only, tickets: true, warn }
 }
 
+/// The proxies towards a server, with the credentials for them.
 fn proxies(flags: &RouteFlags, environment: &Environment, target: &Target, say: Say) -> Result<Proxies, String> {
-    let port = |leg: Leg| target.port(leg).unwrap_or(leg.default_port());
     let proxies = match (&flags.proxy, &flags.pac) {
         _ if flags.no_proxy => return Ok(Proxies::none(Source::Flag)),
         (Some(url), _) => {
@@ -132,18 +146,7 @@ fn proxies(flags: &RouteFlags, environment: &Environment, target: &Target, say: 
             }
             Proxies::script(Source::Flag, script)
         }
-        (None, None) => {
-            let set = Proxies::environment(&environment.proxies, &target.host, port)
-                .map_err(|(name, why)| format!("{name} cannot be used as a proxy: {why}. --no-proxy goes without it."))?;
-            let system = system_settings(&target.host, port);
-            match set {
-                Some(mut set) => {
-                    set.said.extend(system.said);
-                    set
-                }
-                None => system,
-            }
-        }
+        (None, None) => discovered(environment, target)?,
     };
     if let Some(why) = &proxies.unread {
         say(&format!("proxyprobe: the system's proxy settings do not count: {why}"));
@@ -166,6 +169,21 @@ pub(super) fn credentials(flags: &RouteFlags, environment: &Environment) -> Resu
         (None, None) => ask_password(user)?,
     };
     Ok(Some(Credentials { user: user.clone(), password }))
+}
+
+/// What the environment, or else the system, is set to for a server.
+pub(super) fn discovered(environment: &Environment, target: &Target) -> Result<Proxies, String> {
+    let port = |leg: Leg| target.port(leg).unwrap_or(leg.default_port());
+    let set = Proxies::environment(&environment.proxies, &target.host, port)
+        .map_err(|(name, why)| format!("{name} cannot be used as a proxy: {why}. --no-proxy goes without it."))?;
+    let system = system_settings(&target.host, port);
+    Ok(match set {
+        Some(mut set) => {
+            set.said.extend(system.said);
+            set
+        }
+        None => system,
+    })
 }
 
 /// Asks for the password, where somebody can be asked.

@@ -9,6 +9,9 @@ use proxyprobe_probes::plan::Depth;
 use proxyprobe_probes::products::{Confidence, Product};
 use proxyprobe_probes::transport::{Leg, Transport};
 
+/// The heading over what the application's own endpoints met.
+pub(super) const ALSO: &str = "Your application's own endpoint";
+
 /// A whole report.
 pub(super) struct Content {
     /// The verdict, the first step that went wrong, the next action.
@@ -31,6 +34,8 @@ pub(super) struct Content {
     pub(super) transports: Vec<(Transport, Vec<(Leg, Verdict)>)>,
     /// What decides or is wrong, causes before consequences.
     pub(super) findings: Vec<Item>,
+    /// The application's own endpoints, one by one.
+    pub(super) also: Vec<String>,
     /// What is only worth knowing.
     pub(super) notes: Vec<Item>,
     /// What to build, sentence by sentence.
@@ -92,6 +97,7 @@ impl Content {
             path,
             transports: transports(report),
             findings: items(findings, &products, &connections),
+            also: report.hearing.also().iter().map(|told| bounded(told)).collect(),
             notes: items(notes, &products, &connections),
             advice: advice(report),
             walk: walk(report),

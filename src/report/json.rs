@@ -38,7 +38,12 @@ pub(super) fn document(report: &Report) -> Document<'_> {
         plan: &report.hearing.plan,
         circumstances: &report.hearing.circumstances,
         answers: &report.hearing.answers,
-        probes: ProbeId::ALL.iter().map(|id| (id.id(), probe(report, *id))).collect(),
+        probes: ProbeId::ALL
+            .iter()
+            // The application's own endpoint is not missed where nobody asked for it.
+            .filter(|id| **id != ProbeId::Also || report.hearing.evidence.contains_key(id))
+            .map(|id| (id.id(), probe(report, *id)))
+            .collect(),
         connections: connections(report),
         findings: judgement.findings.iter().map(found).collect(),
         transports: judgement
@@ -57,6 +62,14 @@ fn probe(report: &Report, id: ProbeId) -> Probe<'_> {
         report.hearing.evidence.get(&id).into_iter().flatten().map(|(leg, evidence)| (*leg, evidence)).collect();
     let ran = |leg: Leg| evidence.get(&leg).is_some_and(|evidence| evidence.asked());
     let because = |leg: Leg| report.hearing.not_run(id, leg, &report.judgement.findings).map(|code| code.id);
+    if id == ProbeId::Also {
+        // Its legs are those of its URLs; none of them decides.
+        let status = if evidence.keys().any(|leg| ran(*leg)) { Status::Ran } else { Status::NotRun };
+        let not_run = evidence.keys().copied().filter(|leg| !ran(*leg));
+        let legs_not_run: BTreeMap<Leg, _> = not_run.map(|leg| (leg, because(leg))).collect();
+        let because = legs_not_run.values().next().copied().flatten().filter(|_| matches!(status, Status::NotRun));
+        return Probe { status, because, legs_not_run, evidence };
+    }
     let own = report.hearing.leg;
     Probe {
         status: if ran(own) { Status::Ran } else { Status::NotRun },

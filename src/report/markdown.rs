@@ -1,6 +1,6 @@
 //! The face for tickets: Markdown that GitHub, GitLab, Jira and mail all show, with the figures folded away.
 
-use super::content::{Content, IN_THE_LOGS, Item};
+use super::content::{ALSO, Content, IN_THE_LOGS, Item};
 use std::fmt::Write;
 
 pub(super) fn render(content: &Content) -> String {
@@ -36,6 +36,7 @@ pub(super) fn render(content: &Content) -> String {
         let verdicts: String = legs.iter().map(|(_, verdict)| format!(" {} |", verdict.as_str())).collect();
         let _ = writeln!(page, "| {} |{verdicts}", transport.title());
     }
+    list(&mut page, &format!("### {ALSO}"), "-", &content.also);
     items(&mut page, "Findings", &content.findings);
     list(&mut page, "### What to build", "-", &content.advice);
     list(&mut page, "### How the recommendation came about", "1.", &content.walk);

@@ -188,9 +188,11 @@ fn tried(report: &Report, phase: Phase) -> bool {
     probes(phase).iter().any(|probe| evidence(report, *probe).is_some_and(Evidence::asked))
 }
 
-/// Whether any connection of the deciding leg got past a step before the first request. The `tls` probe asks over the other leg, too.
+/// Whether any connection of the deciding leg got past a step before the first request. The `tls` probe asks over the other leg, too,
+/// and `also` another host.
 fn opened(report: &Report, phase: Phase) -> bool {
-    let own = report.hearing.evidence.iter().filter(|(probe, _)| **probe != ProbeId::Tls);
+    let aside = [ProbeId::Tls, ProbeId::Also];
+    let own = report.hearing.evidence.iter().filter(|(probe, _)| !aside.contains(probe));
     let records = own.filter_map(|(_, legs)| legs.get(&report.hearing.leg)).flat_map(Evidence::records);
     let mut opened = records.filter(|record| record.opened.is_some()).peekable();
     let answered = |record: &proxyprobe_probes::exchange::Record| record.response.is_some();

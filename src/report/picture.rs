@@ -20,7 +20,7 @@ use proxyprobe_probes::sse::{self, Kind};
 use proxyprobe_probes::transport::{Leg, Transport};
 use proxyprobe_probes::upgrade::{self, Token};
 use proxyprobe_probes::zombie::{self, Part};
-use proxyprobe_probes::{Evidence, headers, lifetime, long_poll, tls};
+use proxyprobe_probes::{Evidence, also, headers, lifetime, long_poll, tls};
 
 /// The most lanes that are kept: more than the deciding leg of the longest run has, and as many as a person will scroll past.
 pub const MAX_LANES: usize = 96;
@@ -87,6 +87,7 @@ fn connections_of(evidence: &Evidence) -> Vec<(String, &Record)> {
         Evidence::LongPoll(all) => told(all, polling),
         Evidence::Tls(all) => told(all, shaking_hands),
         Evidence::Headers(all) => told(all, heading),
+        Evidence::Also(all) => told(all, visiting),
     }
 }
 
@@ -160,6 +161,16 @@ fn heading(asked: &headers::Asked) -> String {
         headers::Kind::Usual => "usual headers",
     };
     words.to_owned()
+}
+
+fn visiting(asked: &also::Asked) -> String {
+    let wants = match asked.wants {
+        also::Wants::WebSocket => "WebSocket",
+        also::Wants::EventStream => "stream",
+    };
+    // A column is no wider than what is asked elsewhere.
+    let host: String = asked.host.as_str().chars().take(24).collect();
+    format!("{wants} of {host}")
 }
 
 /// A transport in a column.

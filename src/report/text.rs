@@ -1,6 +1,6 @@
 //! The face for people: 80 columns, the answer in the first three lines.
 
-use super::content::{Content, IN_THE_LOGS, Item};
+use super::content::{ALSO, Content, IN_THE_LOGS, Item};
 use super::lead::WIDTH;
 use super::phases::State;
 use anstyle::{AnsiColor, Style};
@@ -13,6 +13,7 @@ pub(super) fn render(content: &Content, colour: bool) -> String {
     content.beside.iter().for_each(|(heading, lines)| page.listed(heading, lines));
     page.path(content);
     page.table(content);
+    page.listed(ALSO, &content.also);
     page.findings("Findings", &content.findings);
     page.section("What to build", &content.advice);
     page.numbered("How the recommendation came about", &content.walk);

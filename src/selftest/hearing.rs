@@ -153,6 +153,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
         token: None,
         embedded: false,
         url: format!("{}://{HOST}", scenario.leg),
+        also: Vec::new(),
     };
     Ok(check(options, Arc::new(route), &Silent, stop).await.report)
 }

@@ -8,6 +8,7 @@ use rustls::server::Acceptor;
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::io;
 use std::sync::Arc;
+use tokio::io::AsyncReadExt;
 use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
 
 /// Shows another middlebox what is inside TLS; cleartext it passes on as it is.
@@ -99,6 +100,29 @@ impl Decrypt {
         config.alpn_protocols.extend(wanted.then_some(http));
         let session = start.into_stream(Arc::new(config)).await.ok()?;
         Some((Io::over(session, observer), names.into_iter().next()?))
+    }
+}
+
+/// The most bytes of a ClientHello that are read: one record holds at most 16 KiB (RFC 8446 section 5.1), few need two.
+const LIMIT: usize = 32 * 1024;
+
+/// Reads until the ClientHello is whole, and says which server it names; an empty name is none.
+pub(super) async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<String> {
+    let mut acceptor = Acceptor::default();
+    loop {
+        let before = read.len();
+        if before > LIMIT || !matches!(client.read_buf(read).await, Ok(size) if size > 0) {
+            return None;
+        }
+        let mut new = read.get(before..).unwrap_or_default();
+        while !new.is_empty() {
+            acceptor.read_tls(&mut new).ok()?;
+        }
+        match acceptor.accept() {
+            Ok(Some(accepted)) => return Some(accepted.client_hello().server_name().unwrap_or_default().to_owned()),
+            Ok(None) => {}
+            Err(_) => return None,
+        }
     }
 }
 

@@ -1,11 +1,9 @@
 //! Ends a TLS session at its first message: by the name in it, or whatever the name.
 
-use super::decrypt::HANDSHAKE;
+use super::decrypt::{HANDSHAKE, hello};
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
-use rustls::server::Acceptor;
 use std::sync::Arc;
-use tokio::io::AsyncReadExt;
 
 /// Its row.
 pub(super) const ENTRY: Entry = Entry {
@@ -33,29 +31,6 @@ struct EndClientHello {
     by: String,
     whose: String,
     name: String,
-}
-
-/// The most bytes of a ClientHello that are read: one record holds at most 16 KiB (RFC 8446 section 5.1), few need two.
-const LIMIT: usize = 32 * 1024;
-
-/// Reads until the ClientHello is whole, and says which server it names; an empty name is none.
-async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<String> {
-    let mut acceptor = Acceptor::default();
-    loop {
-        let before = read.len();
-        if before > LIMIT || !matches!(client.read_buf(read).await, Ok(size) if size > 0) {
-            return None;
-        }
-        let mut new = read.get(before..).unwrap_or_default();
-        while !new.is_empty() {
-            acceptor.read_tls(&mut new).ok()?;
-        }
-        match acceptor.accept() {
-            Ok(Some(accepted)) => return Some(accepted.client_hello().server_name().unwrap_or_default().to_owned()),
-            Ok(None) => {}
-            Err(_) => return None,
-        }
-    }
 }
 
 impl Middlebox for EndClientHello {

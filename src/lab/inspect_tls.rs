@@ -1,8 +1,9 @@
 //! Inspects TLS: signs the server's name anew with a root of its own.
 
-use super::decrypt::Decrypt;
+use super::decrypt::{Decrypt, HANDSHAKE, hello};
 use super::relay::Passes;
-use super::{Entry, Kind, Layer, Parameter};
+use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
+use proxyprobe_probes::io::{BoxFuture, Io};
 use rustls::SupportedProtocolVersion;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(super) const ENTRY: Entry = Entry {
             default: "http/1.1",
             means: "what it agrees to in ALPN",
         },
+        Parameter { name: "name", kind: Kind::Word, default: "any", means: "the one server whose sessions it inspects" },
+        Parameter { name: "except", kind: Kind::Word, default: "nobody", means: "a server whose sessions it passes" },
         Parameter { name: "highest", kind: Kind::Choice(&["1.3", "1.2"]), default: "1.3", means: "the highest TLS version" },
     ],
     build: |spec, kit| {
@@ -40,8 +43,44 @@ pub(super) const ENTRY: Entry = Entry {
         }
         inspection.inspects = true;
         inspection.alpn = spec.word("alpn") != "none";
-        Arc::new(inspection)
+        let (name, except) = (spec.word("name").to_owned(), spec.word("except").to_owned());
+        if name == "any" && except == "nobody" {
+            return Arc::new(inspection);
+        }
+        Arc::new(Selective { inspection, name, except })
     },
 };
 
 static OLD: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+
+/// Inspects by the name in the ClientHello, or else by the one that a proxy was asked for.
+struct Selective {
+    inspection: Decrypt,
+    name: String,
+    except: String,
+}
+
+impl Middlebox for Selective {
+    fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
+        let (inspection, name, except) = (self.inspection.clone(), self.name.clone(), self.except.clone());
+        Box::pin(async move {
+            let Some((mut client, first)) = relay::peek(client).await else { return };
+            if first != HANDSHAKE {
+                relay::through(client, onward).await;
+                return;
+            }
+            let mut read = Vec::new();
+            let Some(mut named) = hello(&mut client, &mut read).await else { return };
+            if named.is_empty() {
+                named = onward.host().unwrap_or_default().to_owned();
+            }
+            let is = |wanted: &str| named.eq_ignore_ascii_case(wanted);
+            let client = relay::unread(client, read);
+            if (name == "any" || is(&name)) && !is(&except) {
+                inspection.carry(client, onward).await;
+            } else {
+                relay::through(client, onward).await;
+            }
+        })
+    }
+}

@@ -82,6 +82,25 @@ pub(crate) async fn inspect_tls() {
         let (_client, _) = secure(bench.connects(), signs.clone(), "other.test", &[]).await.unwrap();
         accept(&mut bench, &origin).await;
     }
+    // Whom it is told to leave alone has the server's own certificate, and whom it is not told to inspect.
+    for (settings, inspected) in [
+        (":except=Origin.test", false),
+        (":except=other.test", true),
+        (":name=other.test", false),
+        (":name=origin.test", true),
+        (":name=origin.test,except=origin.test", false),
+    ] {
+        let mut bench = Bench::with(&format!("inspect-tls{settings}"), &kit);
+        if inspected {
+            let (client, _) = secure(bench.connects(), lab.clone(), "origin.test", &[]).await.unwrap();
+            a_flood_passes(client, accept(&mut bench, &origin).await).await;
+        } else {
+            let asks = secure(bench.connects(), lab.clone(), "origin.test", &[]);
+            let (failed, arrived) = tokio::join!(asks, async { origin.accept(bench.arrives().await.0).await });
+            assert_eq!(failed.err().unwrap().to_string(), "invalid peer certificate: UnknownIssuer", "{settings}");
+            assert!(arrived.is_err(), "{settings}");
+        }
+    }
     for (settings, version, agrees) in [
         ("", ProtocolVersion::TLSv1_3, true),
         (":highest=1.2", ProtocolVersion::TLSv1_2, true),

@@ -177,6 +177,11 @@ impl Met<'_> {
         matches!(self.vouched(), Some(Vouched::Locally | Vouched::ByNobody))
     }
 
+    /// Whether nothing was sent because nobody trusts whoever signed the certificate.
+    pub(super) fn was_left(&self) -> bool {
+        self.asked().looked && self.vouched() == Some(Vouched::ByNobody)
+    }
+
     /// What that is beside the paired server's TLS: a word, and a sentence.
     pub(super) fn compared(&self, server: &ServerTls) -> Option<(&'static str, String)> {
         let inspected = match self.vouched()? {
@@ -187,7 +192,7 @@ impl Met<'_> {
             (true, ServerTls::OneSession) => (
                 "exempted",
                 "TLS to the probe server is one session from end to end: the probe host is exempted from inspection, and this \
-                 host is not."
+                 host is not, unless its authority is the application's own."
                     .to_owned(),
             ),
             (true, ServerTls::Inspected(by)) if Some(by.as_str()) == self.issuer() => {
@@ -221,13 +226,16 @@ impl Met<'_> {
     pub(super) fn amount(&self) -> String {
         let heard = self.asked().heard;
         let more = if heard.cut { ", and more that was not read" } else { "" };
-        let count =
-            |number: u32, one: &str, many: &str| if number == 1 { format!("1 {one}") } else { format!("{number} {many}") };
+        let count = |number: u32, one: &str, many: &str| match number {
+            0 => format!("no {one}"),
+            1 => format!("1 {one}"),
+            _ => format!("{number} {many}"),
+        };
         let what = match self.asked().wants {
             Wants::WebSocket => count(heard.pieces, "message", "messages"),
             Wants::EventStream => count(heard.event_ends, "event", "events"),
         };
-        format!("{what} in {} bytes{more}", heard.bytes)
+        format!("{what} ({} bytes in all{more})", heard.bytes)
     }
 
     /// How long it was listened to.

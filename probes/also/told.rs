@@ -18,7 +18,7 @@ fn one(met: Met<'_>, server: &ServerTls) -> String {
         None => "without a proxy".to_owned(),
     };
     let compared = met.compared(server).map(|(_, sentence)| sentence);
-    let sentences = [Some(format!("{}, {way}.", asked.url)), certificate(met), Some(conversation(met)), compared];
+    let sentences = [Some(format!("{}, {way}.", asked.url)), certificate(met), conversation(met), compared];
     sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -35,10 +35,12 @@ fn certificate(met: Met<'_>) -> Option<String> {
     Some(format!("TLS {version}, certificate signed by \"{issuer}\"{}, {vouched}.", product.unwrap_or_default()))
 }
 
-fn conversation(met: Met<'_>) -> String {
+fn conversation(met: Met<'_>) -> Option<String> {
     let asked = met.asked();
     let head = met.head_ms().map(seconds).unwrap_or_default();
-    match met.got() {
+    Some(match met.got() {
+        // The certificate tells why.
+        Got::NotReached(_) if met.was_left() => return None,
         Got::Unfinished => "The run was stopped before it was over.".to_owned(),
         Got::NotReached(why) => format!("Not reached: {why}."),
         Got::Refused(why) => format!("It answered after {head} with {why}."),
@@ -60,7 +62,7 @@ fn conversation(met: Met<'_>) -> String {
                 format!("An event stream after {head}{}; it {}; {} came.", first.unwrap_or_default(), stood(met), met.amount())
             }
         },
-    }
+    })
 }
 
 /// How long it stood.

@@ -63,7 +63,7 @@ fn conversation(met: Met<'_>) -> Option<Finding> {
     let finding = match met.got() {
         Got::Unfinished | Got::Stood => return None,
         // That is what the certificate tells.
-        Got::NotReached(_) if met.is_inspected() => return None,
+        Got::NotReached(_) if met.was_left() => return None,
         Got::NotReached(why) => Finding::new(NOT_REACHED, format!("{url} was not reached: {why}.")),
         Got::Refused(why) => {
             let finding = Finding::new(REFUSED, String::new()).with("status", status.unwrap_or_default());

@@ -94,11 +94,10 @@ impl Root {
     }
 
     /// The server's side of TLS for these names.
-    pub(super) fn config(
-        &self,
-        names: &[String],
-        versions: &[&'static SupportedProtocolVersion],
-    ) -> Result<ServerConfig, String> {
+    ///
+    /// # Errors
+    /// When a certificate cannot be made.
+    pub fn config(&self, names: &[String], versions: &[&'static SupportedProtocolVersion]) -> Result<ServerConfig, String> {
         let (chain, key) = self.leaf(names)?;
         ServerConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(versions)

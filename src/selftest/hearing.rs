@@ -1,10 +1,12 @@
 //! One run over pipes: a server, middleboxes, a client, and no network.
 
+use super::application::Application;
+use crate::also;
 use crate::check::{self, Progress, check};
 use crate::lab::{Admission, Kit, Middlebox, Onward, Root, Row, Spec, relay};
 use crate::net::proxy::Proxy;
 use crate::net::tls::{TrustOptions, client_config, provider};
-use crate::net::{Family, Network, Pinned, Proxies, Route, RouteOptions, Source, Target};
+use crate::net::{Elsewhere, Family, Network, Pinned, Proxies, Route, RouteOptions, Source, Target};
 use crate::report::Report;
 use crate::serve::limits::Limits;
 use crate::serve::{self, Server, certificate};
@@ -52,6 +54,8 @@ pub struct Scenario {
     pub limits: Limits,
     /// The server shuts down in order.
     pub server_stops_ms: Option<u64>,
+    /// An application stands beside the server, and is visited as well.
+    pub application: bool,
 }
 
 impl Default for Scenario {
@@ -69,12 +73,15 @@ impl Default for Scenario {
             stopped_ms: None,
             limits: Limits::default(),
             server_stops_ms: None,
+            application: false,
         }
     }
 }
 
 /// The name of the server, which no network has (RFC 6761 section 6.2).
 const HOST: &str = "probe.test";
+/// The name of the application, and its address.
+const APPLICATION: (&str, [u8; 4]) = ("app.test", [192, 0, 2, 2]);
 /// Where the lab's explicit proxies listen.
 const PROXY_PORT: u16 = 3128;
 
@@ -97,7 +104,9 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
     let roots = vec![identity.leaf.clone(), root.certificate(), public.certificate()];
     let trusted = TrustOptions { pin: None, roots, system: false };
     let tls = client_config(trusted)?.with_public_roots(vec![public.certificate()])?;
-    let kit = Kit { public, ..Kit::new(root, tls.clone(), vec![HOST.to_owned()])? };
+    let application = Application::new(public.config(&[APPLICATION.0.to_owned()], rustls::ALL_VERSIONS)?);
+    // Each client names the host that it wants.
+    let kit = Kit { public, behind: None, ..Kit::new(root, tls.clone(), vec![HOST.to_owned()])? };
     let legs = Legs { http: Some(80), https: Some(443) };
     let server = Server::new(serve::Options {
         legs,
@@ -108,7 +117,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
     });
     let dead = CancellationToken::new();
     let network = Arc::new(Memory {
-        behind: Behind { server: server.clone(), dead: dead.clone() },
+        behind: Behind { server: server.clone(), application, dead: dead.clone() },
         row: Row::new(&scenario.boxes, &kit)?,
         on: scenario.on.clone(),
         link: scenario.link,
@@ -116,6 +125,7 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
     });
     let proxy = Proxy::read(&format!("http://proxy.test:{PROXY_PORT}")).map_err(|why| why.to_string())?;
     let proxies = if Row::is_explicit_proxy(&scenario.boxes) { Proxies::flag(proxy) } else { Proxies::none(Source::None) };
+    let also = if scenario.application { visited(scenario.leg, &proxies)? } else { Vec::new() };
     let route = Route::new(
         Target { host: HOST.to_owned(), legs },
         network.clone(),
@@ -153,9 +163,28 @@ async fn run(scenario: &Scenario) -> Result<Report, String> {
         token: None,
         embedded: false,
         url: format!("{}://{HOST}", scenario.leg),
-        also: Vec::new(),
+        also,
     };
     Ok(check(options, Arc::new(route), &Silent, stop).await.report)
+}
+
+/// A socket and a stream of the application, on the deciding leg.
+fn visited(leg: Leg, proxies: &Proxies) -> Result<Vec<also::Application>, String> {
+    let secure = if leg == Leg::Https { "s" } else { "" };
+    let urls = [format!("ws{secure}://{}/socket?room=1", APPLICATION.0), format!("http{secure}://{}/events", APPLICATION.0)];
+    let visit = |url: &String| {
+        let way = Elsewhere {
+            target: Target { host: APPLICATION.0.to_owned(), legs: Legs { http: Some(80), https: Some(443) } },
+            proxies: proxies.clone(),
+            sign_in: None,
+            headers: Default::default(),
+            user_agent: HeaderValue::from_static("Mozilla/5.0 (scenario)"),
+            origin: None,
+            within: Duration::from_secs(10),
+        };
+        Ok(also::Application { endpoint: also::endpoint(url)?, way })
+    };
+    urls.iter().map(visit).collect()
 }
 
 fn after(ms: Option<u64>, then: impl FnOnce() + Send + 'static) {
@@ -177,20 +206,25 @@ impl Progress for Silent {
 #[derive(Clone)]
 struct Behind {
     server: Server,
+    /// What stands beside it.
+    application: Application,
     /// Cancelled when the server dies as by SIGKILL: every connection ends and no new one comes about.
     dead: CancellationToken,
 }
 
 impl Behind {
-    fn open(&self, leg: Leg) -> io::Result<Io> {
+    /// The other end of a new connection to a host.
+    fn open(&self, leg: Leg, of_application: bool) -> io::Result<Io> {
         if self.dead.is_cancelled() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         // Two pipes, so that the wire between them can be torn out: dropping it ends both sides.
         let (near, outside) = pipe(Link::default());
         let (inside, far) = pipe(Link::default());
-        let (server, dead) = (self.server.clone(), self.dead.clone());
-        tokio::spawn(async move { server.serve(far, leg).await });
+        let (server, application, dead) = (self.server.clone(), self.application.clone(), self.dead.clone());
+        tokio::spawn(async move {
+            if of_application { application.serve(far, leg == Leg::Https).await } else { server.serve(far, leg).await }
+        });
         tokio::spawn(async move {
             tokio::select! {
                 () = relay::pass(outside, inside) => {}
@@ -215,19 +249,21 @@ struct Memory {
 }
 
 impl Network for Memory {
-    fn resolve<'a>(&'a self, _: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]) })
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let address = if host == APPLICATION.0 { APPLICATION.1 } else { [192, 0, 2, 1] };
+        Box::pin(async move { Ok(vec![SocketAddr::from((address, port))]) })
     }
 
     fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<(Io, SocketAddr)>> {
         Box::pin(async move {
             tokio::time::sleep(self.link.latency * 2).await;
             let (explicit, leg) = (address.port() == PROXY_PORT, leg_of(address.port()));
+            let of_application = address.ip() == IpAddr::from(APPLICATION.1);
             let seed = self.link.seed.wrapping_add(self.opened.fetch_add(1, Ordering::Relaxed));
             let (client, there) = pipe(Link { seed, ..self.link });
             let local = SocketAddr::from(([192, 0, 2, 9], 40_000));
             if !explicit && !self.on.contains(&leg) {
-                let server = self.behind.open(leg)?;
+                let server = self.behind.open(leg, of_application)?;
                 tokio::spawn(relay::pass(there, server));
                 return Ok((client, local));
             }
@@ -238,8 +274,9 @@ impl Network for Memory {
             }
             let behind = self.behind.clone();
             let onward = Onward::new(move |place| {
-                let port = place.and_then(|place| place.rsplit_once(':')?.1.parse().ok());
-                let opened = behind.open(port.map_or(leg, leg_of));
+                let port = place.as_ref().and_then(|place| place.rsplit_once(':')?.1.parse().ok());
+                let of_application = place.map_or(of_application, |place| place.starts_with(APPLICATION.0));
+                let opened = behind.open(port.map_or(leg, leg_of), of_application);
                 Box::pin(async move { opened })
             });
             tokio::spawn(self.row.carry(there, onward));

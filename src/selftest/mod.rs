@@ -2,6 +2,7 @@
 //!
 //! The whole hearing runs over pipes in memory under a paused clock, so that hours of silence take milliseconds.
 
+mod application;
 mod cases;
 mod hearing;
 pub mod matrix;

@@ -11,7 +11,7 @@ pub(crate) struct Faces {
 }
 
 /// Names and addresses of the scenarios, which play those of a company; one of them in hex, too.
-const PRIVATE: &[&str] = &["probe.test", "proxy.test", "192.0.2.", "portal.test", "lab root", "70726f62652e74657374"];
+const PRIVATE: &[&str] = &["probe.test", "app.test", "proxy.test", "192.0.2.", "portal.test", "lab root", "70726f62652e74657374"];
 
 impl Faces {
     pub(crate) fn new() -> Self {

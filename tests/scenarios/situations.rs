@@ -1,7 +1,8 @@
-//! What happens to a run without any middlebox: deaths, stops, limits.
+//! What happens to a run besides the table's: deaths, stops, limits, and what the application's own endpoint meets.
 
 use proxyprobe::selftest::Scenario;
 use proxyprobe::serve::limits::Limits;
+use proxyprobe_probes::transport::Leg;
 
 /// One row.
 pub(crate) struct Situation {
@@ -38,6 +39,14 @@ pub(crate) fn situations() -> Vec<Situation> {
     let row = |name, scenario, findings, recommends| Situation { name, scenario, findings, recommends };
     let dies = |ms| Scenario { server_dies_ms: Some(ms), ..Scenario::default() };
     let limits = |limits| Scenario { limits, ..Scenario::default() };
+    // Where cleartext decides the middleboxes see cleartext alone.
+    let visited = |leg, boxes: &[&str]| {
+        let boxes = boxes.iter().map(|text| text.parse().unwrap()).collect();
+        let on = if leg == Leg::Http { vec![Leg::Http] } else { Leg::ALL.to_vec() };
+        Scenario { boxes, on, leg, application: true, ..Scenario::default() }
+    };
+    let cleartext = |boxes| visited(Leg::Http, &[boxes]);
+    let tls = |boxes| visited(Leg::Https, &[boxes]);
     vec![
         row("server-dies-at-3-s", dies(3_000), DIED_EARLY, "none"),
         row("server-dies-at-15-s", dies(15_000), DIED_LATE, "none"),
@@ -55,6 +64,53 @@ pub(crate) fn situations() -> Vec<Situation> {
             limits(Limits { notes: 40, ..Limits::default() }),
             &["http:sse.inconclusive", "https:idle.inconclusive", "https:sse.inconclusive"],
             "long-polling",
+        ),
+        row("application-is-well-http", visited(Leg::Http, &[]), &[], "sse"),
+        row("application-is-well-https", visited(Leg::Https, &[]), &[], "sse"),
+        row("application-behind-proxy", tls("proxy"), &[], "sse"),
+        row("application-inspected-alone", tls("inspect-tls:except=probe.test"), &["https:also.intercepted"], "sse"),
+        row(
+            "application-inspected-alike",
+            tls("inspect-tls"),
+            &["https:also.intercepted", "https:tls.intercepted-trusted-root"],
+            "sse",
+        ),
+        row(
+            "application-exempted",
+            tls("inspect-tls:except=app.test"),
+            &["https:also.exempted", "https:tls.intercepted-trusted-root"],
+            "sse",
+        ),
+        row(
+            "application-inspected-by-nobody-known",
+            tls("inspect-tls:except=probe.test,root=untrusted"),
+            &["https:also.intercepted"],
+            "sse",
+        ),
+        row("application-ended-at-its-name", tls("end-client-hello:name=app.test"), &["https:also.not-reached"], "sse"),
+        row(
+            "application-refused",
+            cleartext("answer-requests:only=websockets,status=403"),
+            &["http:also.refused", "http:upgrade.refused"],
+            "sse",
+        ),
+        row(
+            "application-silent",
+            cleartext("swallow-after-101:way=both"),
+            &["http:also.silent", "http:zombie.silent-both-ways"],
+            "sse",
+        ),
+        row(
+            "application-stream-held",
+            cleartext("hold-stream"),
+            &["http:also.not-reached", "http:sse.buffered-until-end"],
+            "long-polling",
+        ),
+        row(
+            "application-closed-early",
+            cleartext("close-after-101:after=0.5"),
+            &["http:also.closed-early", "http:idle.closed", "http:zombie.closed-early"],
+            "sse",
         ),
     ]
 }

@@ -102,6 +102,8 @@ fn a_certificate_is_compared_with_the_probe_servers() {
         ("nothing known", corp(&ServerTls::Unknown), "also.intercepted probe_server=unknown"),
         ("a product signs", judge(&[secured("CN=mitmproxy, O=mitmproxy", Trust::Accepted, Trust::UnknownIssuer, PONGS)], &ServerTls::Unknown),
          "also.intercepted looks_like=mitmproxy"),
+        ("held until it ends", judge(&[secured("CN=Corp", Trust::Accepted, Trust::UnknownIssuer, "opened@0 request@0 gave-up@9000")], &corporate()),
+         "also.intercepted probe_server=alike | also.not-reached"),
         ("a root that nobody trusts: nothing else is said", nobody("CN=Corp"), "also.intercepted probe_server=exempted"),
         ("signed by itself", nobody("CN=app.test"), "also.not-reached"),
         ("expired", judge(&[secured("CN=R11", expired.clone(), expired, untrusted)], &ServerTls::OneSession), "also.not-reached"),
@@ -126,7 +128,7 @@ fn each_visit_is_told() {
         assert!(corp.contains(words), "{corp}");
     }
     assert!(stream.contains("An event stream after 20 ms, the first bytes 5 ms later"), "{stream}");
-    assert!(stream.contains("2 events in 28 bytes"), "{stream}");
+    assert!(stream.contains("2 events (28 bytes in all) came"), "{stream}");
     assert!(refused.contains("Not reached: ") && refused.contains("connection refused"), "{refused}");
 }
 

@@ -6,6 +6,10 @@
     reason = "a test fails by panicking, and talks to what it started"
 )]
 
+#[path = "loopback/also.rs"]
+mod also;
+#[path = "loopback/application.rs"]
+mod application;
 #[path = "loopback/commands.rs"]
 mod commands;
 #[path = "loopback/compared.rs"]

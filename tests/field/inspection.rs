@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Squid that looks into TLS, or only at its beginning.
-struct Bumping {
-    squid: Squid,
-    url: String,
-    ca: PathBuf,
+pub(crate) struct Bumping {
+    pub(crate) squid: Squid,
+    pub(crate) url: String,
+    pub(crate) ca: PathBuf,
     _dir: Dir,
 }
 
@@ -17,7 +17,8 @@ struct Bumping {
 const CERTGEN: &str = "/usr/lib/squid/security_file_certgen";
 
 impl Bumping {
-    fn start(action: &str) -> Option<Self> {
+    /// `action` is what it does with sessions, and may name those of the `application`.
+    pub(crate) fn start(action: &str) -> Option<Self> {
         installed("squid")?;
         let openssl = installed("openssl")?;
         let (dir, port) = (Dir::new(), free_port());
@@ -52,7 +53,7 @@ impl Bumping {
         let rules = format!(
             "http_port 127.0.0.1:{port} ssl-bump tls-cert={ca} tls-key={key} generate-host-certificates=on\n\
              sslcrtd_program {CERTGEN} -s {database} -M 4MB\nsslcrtd_children 1\n\
-             tls_outgoing_options flags=DONT_VERIFY_PEER\nsslproxy_cert_error allow all\nsslproxy_cert_sign signTrusted all\nacl hello at_step SslBump1\nssl_bump peek hello\nssl_bump {action} all\nhttp_access allow all\n\
+             tls_outgoing_options flags=DONT_VERIFY_PEER\nsslproxy_cert_error allow all\nsslproxy_cert_sign signTrusted all\nacl hello at_step SslBump1\nacl application ssl::server_name localhost\nssl_bump peek hello\nssl_bump {action} all\nhttp_access allow all\n\
              http_upgrade_request_protocols websocket allow all\n"
         );
         let squid = Squid::start(&rules)?;
@@ -61,15 +62,15 @@ impl Bumping {
 }
 
 /// mitmproxy with a root of its own.
-struct Mitmproxy {
-    process: Process,
-    url: String,
-    ca: PathBuf,
+pub(crate) struct Mitmproxy {
+    pub(crate) process: Process,
+    pub(crate) url: String,
+    pub(crate) ca: PathBuf,
     _dir: Dir,
 }
 
 impl Mitmproxy {
-    fn start(settings: &[&str]) -> Option<Self> {
+    pub(crate) fn start(settings: &[&str]) -> Option<Self> {
         let program = installed("mitmdump")?;
         let (dir, port) = (Dir::new(), free_port());
         let mut command = Command::new(program);

@@ -10,6 +10,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[cfg(unix)]
+mod also;
+#[cfg(unix)]
+#[path = "../loopback/application.rs"]
+mod application;
+#[cfg(unix)]
 mod firewall;
 #[cfg(unix)]
 mod fronts;

@@ -13,7 +13,7 @@ use std::time::Duration;
 type Variables = Vec<(String, String)>;
 
 /// Everything that a URL gives a meaning to, and two characters that are not ASCII.
-const PASSWORD: &str = "p@s:s/w%rd?#é€";
+pub(crate) const PASSWORD: &str = "p@s:s/w%rd?#é€";
 
 /// The password as it may stand in a URL: escaped where it has to be, and everywhere.
 const WRITTEN: [&str; 2] = ["p@s:s/w%25rd?#é€", "p%40s%3As%2Fw%25rd%3F%23%C3%A9%E2%82%AC"];
@@ -24,7 +24,7 @@ fn value(head: &str, name: &str) -> Option<String> {
 }
 
 /// An HTTP proxy that answers 407 with these offers, and counts what is tried: one for each credential that arrives.
-fn refusing(offers: &'static str, counts: fn(&str) -> bool) -> (SocketAddr, Arc<AtomicUsize>) {
+pub(crate) fn refusing(offers: &'static str, counts: fn(&str) -> bool) -> (SocketAddr, Arc<AtomicUsize>) {
     let tried = Arc::new(AtomicUsize::new(0));
     let count = tried.clone();
     let address = server(move |mut stream| {

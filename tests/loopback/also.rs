@@ -2,7 +2,7 @@
 
 use crate::application::{header, request, serve, switched};
 use crate::program::{Ran, Serve, check, program, run, server};
-use crate::signing_in::{PASSWORD, refusing};
+use crate::signing_in::{PASSWORD, accepting, refusing};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -105,11 +105,14 @@ fn headers_for_the_application_may_come_from_a_file() {
     let file = std::env::temp_dir().join(format!("proxyprobe-also-{}", std::process::id()));
     std::fs::write(&file, "Cookie: a=1\nAuthorization: Bearer s3cret\n").unwrap();
     let given = format!("@{}", file.display());
-    let ran = check(&["--only", "upgrade", "--also", &format!("http://{application}/"), "--also-header", &given]);
+    let (url, address) =
+        (format!("http://app.test:{}/", application.port()), format!("app.test:{}:127.0.0.1", application.port()));
+    let ran = check(&["--only", "upgrade", "--also", &url, "--also-header", &given, "--resolve", &address]);
     std::fs::remove_file(&file).unwrap();
     let head = heads.recv().unwrap();
     assert_eq!(header(&head, "authorization").as_deref(), Some("Bearer s3cret"), "{head}");
     assert_eq!(header(&head, "accept").as_deref(), Some("text/event-stream"), "{head}");
+    assert_eq!(header(&head, "host"), Some(format!("app.test:{}", application.port())), "{head}");
     assert!(!ran.stdout.contains("s3cret"), "{}", ran.stdout);
 }
 
@@ -150,6 +153,28 @@ fn the_way_is_that_of_the_applications_own_host() {
     assert!(visit["asked"]["proxy"].is_null() && visit["record"]["response"]["status"] == 101, "{visit}");
     // The paired server cannot be reached, and the application can.
     assert_eq!((direct.code, found(&direct, "reach.proxy-unreachable").len()), (3, 1), "{}", direct.stdout);
+}
+
+#[test]
+fn a_proxy_before_the_application_alone_is_signed_in_at() {
+    let paired = Serve::start();
+    let application = server(serve);
+    let (proxy, seen) = accepting(&application.to_string());
+    let host = format!("localhost:{}", application.port());
+    let mut command =
+        program(&["check", "--quick", "--format", "json", "--only", "upgrade", "--leg", "http", "--proxy-user", "ada", "-4"]);
+    command.args(["--also", &format!("ws://{host}/"), "--also", &format!("http://{host}/"), &paired.http]);
+    command.env("HTTP_PROXY", proxy.to_string()).env("NO_PROXY", "127.0.0.1").env("PROXYPROBE_PROXY_PASSWORD", PASSWORD);
+    let ran = Ran::of(command.output().unwrap());
+    let visits = visits(&ran, "http");
+    let met: Vec<_> =
+        visits.iter().map(|visit| (&visit["record"]["response"]["status"], &visit["record"]["opened"]["via"])).collect();
+    let expected = [(&101.into(), &"connect".into()), (&200.into(), &"absolute-form".into())];
+    assert_eq!(met, expected, "{}", ran.stdout);
+    assert!(ran.codes().is_empty() && ran.json()["route"]["kind"] == "direct", "{}", ran.stdout);
+    let heads = seen.lock().unwrap();
+    assert!(heads.iter().any(|head| header(head, "proxy-authorization").is_some()), "{heads:?}");
+    assert!(!ran.stdout.contains("w%rd"), "{}", ran.stdout);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn basic_in_cleartext_is_not_the_second_choice() {
 }
 
 /// A proxy that opens tunnels, as HTTP/1.0 does, and passes requests on, for whoever gives the password; the others are told so.
-fn accepting(to: &str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn accepting(to: &str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let wanted = format!("Basic {}", STANDARD.encode(format!("ada:{PASSWORD}")));
     let (to, seen) = (to.to_owned(), Arc::new(Mutex::new(Vec::new())));
     let heads = seen.clone();

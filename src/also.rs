@@ -25,9 +25,9 @@ pub struct Application {
     pub way: Elsewhere,
 }
 
-/// The most that the beat of the probes waits for an endpoint: a handshake on a slow path, and no more. Whoever answers later is
-/// heard beside the beat.
-const HELD: Duration = Duration::from_secs(2);
+/// The most that the beat of the probes waits for an endpoint: what TCP, TLS and a request take with 300 ms of round trip. Whoever
+/// answers later is heard beside the beat, which a few small packets do not disturb.
+const HELD: Duration = Duration::from_secs(1);
 
 /// How long a visit takes: the way and the head of the answer, and then the watch.
 pub(crate) fn times(depth: Depth) -> (Duration, Duration) {

@@ -1,6 +1,7 @@
 //! The client's half, and the only one: visits an endpoint that is not ours, and keeps of what it says no more than sizes and times.
 
 use super::frames::{Frame, Frames, close, ping, pong};
+use super::hush::Hush;
 use super::{Asked, Heard, Wants};
 use crate::exchange::{Proof, ResponseHead};
 use crate::failure::{Failure, Kind, Operation};
@@ -53,6 +54,8 @@ pub struct Visit {
     pub entropy: Entropy,
 }
 
+/// Whoever opens the way has the same time, and says best what took so long.
+const GRACE: Duration = Duration::from_secs(1);
 /// How often an answer is asked for.
 const PING: Duration = Duration::from_secs(1);
 /// How much is read at a time.
@@ -65,8 +68,6 @@ const PONGS: usize = 50;
 const PAGE: (usize, Duration) = (4 * 1024, Duration::from_secs(1));
 /// How long a farewell may take. Nobody is blamed for one that is not answered.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// From so many characters on a secret, or a part of one, is taken out of what repeats it: a shorter one would take other words with it.
-const SECRET: (usize, usize) = (4, 8);
 
 /// Of the paired server there is nothing to ask: the visits are made beside its probes.
 pub(super) async fn observe(_: Scene, _: Sheet<Asked>) {}
@@ -90,7 +91,7 @@ pub async fn visit(visit: Visit, sheet: Sheet<Asked>, opening: Option<Opening>) 
     let page = sheet.ask(asked);
     let deadline = Instant::now() + *within;
     let purpose = if endpoint.wants == Wants::WebSocket { Purpose::WebSocket } else { Purpose::Request };
-    let dialled = timeout_at(deadline, dial.dial(endpoint.leg, purpose)).await;
+    let dialled = timeout_at(deadline + GRACE, dial.dial(endpoint.leg, purpose)).await;
     let mut way = match dialled {
         Ok(Ok(way)) => way,
         Ok(Err(failure)) => {
@@ -102,8 +103,8 @@ pub async fn visit(visit: Visit, sheet: Sheet<Asked>, opening: Option<Opening>) 
             return;
         }
         Err(_) => {
-            let peer = Untrusted::new(&endpoint.host);
-            page.failed(Failure { operation: Operation::Connect, kind: Kind::TimedOut, peer, detail: Untrusted::default() });
+            let (peer, detail) = (Untrusted::new(&endpoint.host), Untrusted::new("no way was open in time"));
+            page.failed(Failure { operation: Operation::Connect, kind: Kind::TimedOut, peer, detail });
             return;
         }
     };
@@ -326,11 +327,11 @@ impl Talk<'_> {
     }
 
     fn response(&self, head: ResponseHead) {
-        self.page.response(self.hushed(head), Proof::None);
+        self.page.response(Hush::of(&self.visit.endpoint).head(head), Proof::None);
     }
 
     fn failed(&self, failure: Failure) {
-        self.page.failed(Failure { detail: self.hush(&failure.detail), ..failure });
+        self.page.failed(Failure { detail: Hush::of(&self.visit.endpoint).apply(&failure.detail), ..failure });
     }
 
     fn ended(&self, observer: &Observer) {
@@ -342,26 +343,6 @@ impl Talk<'_> {
     fn marks(&self, page: &[u8]) {
         let marks: Vec<Untrusted> = products::marks_in(&String::from_utf8_lossy(page)).into_iter().map(Untrusted::new).collect();
         self.sheet.amend(|_| true, |asked| asked.marks.clone_from(&marks));
-    }
-
-    fn hushed(&self, head: ResponseHead) -> ResponseHead {
-        let headers = head.headers.iter().map(|(name, value)| (self.hush(name), self.hush(value))).collect();
-        ResponseHead { headers, raw: self.hush(&head.raw), ..head }
-    }
-
-    /// A text without what the user sent: an endpoint may repeat it.
-    fn hush(&self, text: &Untrusted) -> Untrusted {
-        let endpoint = &self.visit.endpoint;
-        let query = endpoint.path.split_once('?').map(|(_, query)| query.to_owned());
-        let mut kept = text.as_str().to_owned();
-        for secret in endpoint.secrets.iter().chain(&query) {
-            let whole = Some(secret.as_str()).filter(|whole| whole.len() >= SECRET.0);
-            let parts = secret.split([' ', ';', ',', '=', '&', '"', '\t']).filter(|part| part.len() >= SECRET.1);
-            for part in whole.into_iter().chain(parts) {
-                kept = kept.replace(part, crate::below::HIDDEN);
-            }
-        }
-        Untrusted::from_bytes(kept.as_bytes(), kept.len())
     }
 }
 

@@ -4,6 +4,8 @@
 pub mod client;
 #[cfg(feature = "io")]
 mod frames;
+#[cfg(feature = "io")]
+mod hush;
 mod met;
 #[cfg(feature = "io")]
 mod server;

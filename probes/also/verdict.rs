@@ -109,7 +109,7 @@ fn conversation(met: Met<'_>) -> Option<Finding> {
 
 /// What it is about, and that it informs.
 fn about(finding: Finding, met: Met<'_>) -> Finding {
-    finding.not_decisive().with("url", met.asked().url.as_str()).with("via", met.0.record.via())
+    finding.not_decisive().with("url", met.asked().url.as_str()).with("via", met.0.record.via()).seen_on([&met.0.record])
 }
 
 #[cfg(test)]

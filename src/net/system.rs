@@ -14,7 +14,9 @@ pub fn settings(host: &str, port: impl Fn(Leg) -> u16) -> Proxies {
         Err(error) => return unread(&error.to_string()),
     };
     let of = |config: &ProxyConfig, leg: Leg| setting_of(config, host, port(leg), leg);
-    let said = config.sources.iter().filter_map(|(source, mode)| {
+    // What only a search of the network can tell is not compared.
+    let told = config.sources.iter().filter(|(_, mode)| *mode != ProxyMode::WpadAutoDetect);
+    let said = told.filter_map(|(source, mode)| {
         let alone = ProxyConfig::from_source(*source, mode.clone());
         // What cannot be used is told of where it counts.
         let words = |leg: Leg| of(&alone, leg).map_or_else(|why| why, |setting| setting.words());
@@ -36,17 +38,47 @@ fn setting_of(config: &ProxyConfig, host: &str, port: u16, leg: Leg) -> Result<S
             Err(why) => Err(format!("they name a script that cannot be used: {why}")),
         },
         ProxyMode::PacInline { script, .. } => Ok(Setting::Script(Script::inline(script))),
-        ProxyMode::WpadAutoDetect => {
-            let why = "they let each program look for a script by itself (WPAD), which this one does not: give it with --pac";
-            Err(why.to_owned())
-        }
-        _ => {
+        mode => {
             let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
             let url = Url::parse(&format!("{leg}://{host}:{port}/")).map_err(|error| error.to_string())?;
-            let steps = proxy_watch::resolve(config, &url).map_err(|error| error.to_string())?;
-            steps.first().map_or(Ok(Setting::Direct), setting)
+            match mode {
+                ProxyMode::WpadAutoDetect => found_by_the_system(config, &url),
+                _ => {
+                    let steps = proxy_watch::resolve(config, &url).map_err(|error| error.to_string())?;
+                    steps.first().map_or(Ok(Setting::Direct), setting)
+                }
+            }
         }
     }
+}
+
+/// Where each program is to look for a script by itself (WPAD), Windows does it: by default it is set to, and falls back to what else
+/// is set where there is none.
+#[cfg(windows)]
+fn found_by_the_system(config: &ProxyConfig, url: &Url) -> Result<Setting, String> {
+    let failed =
+        |error: proxy_watch::Error| format!("the system could not say which proxy to take ({error}): give it with --proxy");
+    let resolver = proxy_watch::pac::WinHttpPacResolver::new().map_err(failed)?.with_wpad(true);
+    let steps = resolver.resolve_config(config, url).map_err(failed)?;
+    if let [step] = steps.as_slice() {
+        return setting(step);
+    }
+    // Several are tried in order, as those of any script are.
+    let named = steps.iter().map(|step| match (step, step.endpoint()) {
+        (ProxyStep::Https(_), Some(endpoint)) => format!("HTTPS {}", endpoint.authority()),
+        (ProxyStep::Socks4(_), Some(endpoint)) => format!("SOCKS {}", endpoint.authority()),
+        (ProxyStep::Socks5(_), Some(endpoint)) => format!("SOCKS5 {}", endpoint.authority()),
+        (_, Some(endpoint)) => format!("PROXY {}", endpoint.authority()),
+        (_, None) => "DIRECT".to_owned(),
+    });
+    let answer = serde_json::Value::from(named.collect::<Vec<_>>().join("; "));
+    Ok(Setting::Script(Script::inline(&format!("function FindProxyForURL() {{ return {answer} }}"))))
+}
+
+/// Nobody else is asked to look for it.
+#[cfg(not(windows))]
+fn found_by_the_system(_: &ProxyConfig, _: &Url) -> Result<Setting, String> {
+    Err("they let each program look for a script by itself (WPAD), which this one does not: give it with --pac".to_owned())
 }
 
 /// The name of a store of the system; none for what is no store.

@@ -39,6 +39,8 @@ pub(super) enum Vouched {
     Public,
     /// This machine alone.
     Locally,
+    /// This machine, which was given this very certificate to trust: it is signed by itself, as no inspection's is.
+    Itself,
     /// Nobody, and somebody else signed it.
     ByNobody,
     /// It is expired, for another name, or signed by itself.
@@ -165,6 +167,7 @@ impl Met<'_> {
             self.0.record.client.failed().is_some_and(|(_, failure)| matches!(failure.kind, Kind::CertificateInvalid(_)));
         Some(match (&examined.local, &examined.public) {
             (_, Trust::Accepted) => Vouched::Public,
+            (Trust::Accepted, _) if own_making => Vouched::Itself,
             (Trust::Accepted, _) => Vouched::Locally,
             (Trust::Invalid(_), _) | (_, Trust::Invalid(_)) => Vouched::Unusable,
             _ if own_making || invalid => Vouched::Unusable,
@@ -185,7 +188,7 @@ impl Met<'_> {
     /// What that is beside the paired server's TLS: a word, and a sentence.
     pub(super) fn compared(&self, server: &ServerTls) -> Option<(&'static str, String)> {
         let inspected = match self.vouched()? {
-            Vouched::Unusable => return None,
+            Vouched::Itself | Vouched::Unusable => return None,
             vouched => vouched != Vouched::Public,
         };
         let (word, sentence) = match (inspected, server) {

@@ -27,6 +27,7 @@ fn certificate(met: Met<'_>) -> Option<String> {
     let vouched = match met.vouched()? {
         Vouched::Public => "which public roots accept",
         Vouched::Locally => "whom this machine trusts and browsers do not by themselves",
+        Vouched::Itself => "which is its own and trusted here",
         Vouched::ByNobody => "whom nobody here trusts: nothing was sent",
         Vouched::Unusable => "which cannot be used: nothing was sent",
     };

@@ -20,7 +20,7 @@ fn certificate(met: Met<'_>, server: &ServerTls) -> Option<Finding> {
         Vouched::Public if matches!(server, ServerTls::Inspected(_)) => {
             Finding::new(EXEMPTED, format!("The certificate of {url} is one that public roots accept. {compared}"))
         }
-        Vouched::Public | Vouched::Unusable => return None,
+        Vouched::Public | Vouched::Itself | Vouched::Unusable => return None,
         Vouched::Locally => {
             let looks_like = product.as_ref().map(|product| format!(" It looks like {}.", product.name)).unwrap_or_default();
             Finding::new(

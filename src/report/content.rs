@@ -333,8 +333,9 @@ fn untested(report: &Report) -> String {
         Some(bytes) => format!("messages larger than {bytes} bytes"),
         None => "large messages".to_owned(),
     };
+    let hosts = if report.hearing.also().is_empty() { "other hosts" } else { "hosts other than these" };
     format!(
-        "Silences longer than {longest}, HTTP/2, {messages}, other hosts (inspection is often selective by host) and other times \
+        "Silences longer than {longest}, HTTP/2, {messages}, {hosts} (inspection is often selective by host) and other times \
          of day were not tested."
     )
 }

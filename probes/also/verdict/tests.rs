@@ -102,6 +102,7 @@ fn a_certificate_is_compared_with_the_probe_servers() {
         ("nothing known", corp(&ServerTls::Unknown), "also.intercepted probe_server=unknown"),
         ("a product signs", judge(&[secured("CN=mitmproxy, O=mitmproxy", Trust::Accepted, Trust::UnknownIssuer, PONGS)], &ServerTls::Unknown),
          "also.intercepted looks_like=mitmproxy"),
+        ("signed by itself, and trusted by --ca-file", judge(&[secured("CN=app.test", Trust::Accepted, Trust::UnknownIssuer, PONGS)], &corporate()), ""),
         ("held until it ends", judge(&[secured("CN=Corp", Trust::Accepted, Trust::UnknownIssuer, "opened@0 request@0 gave-up@9000")], &corporate()),
          "also.intercepted probe_server=alike | also.not-reached"),
         ("a root that nobody trusts: nothing else is said", nobody("CN=Corp"), "also.intercepted probe_server=exempted"),

@@ -20,6 +20,8 @@ mod situations;
 
 use proxyprobe::report::{Format, Report, read};
 use proxyprobe::selftest::{CASES, CONTROLS, Scenario, Tried, Weather, hear, in_parallel, matrix, trials};
+use proxyprobe_probes::ProbeId;
+use proxyprobe_probes::hearing::Judgement;
 use proxyprobe_probes::io::pipe::Link;
 use proxyprobe_probes::transport::Leg;
 use situations::situations;
@@ -125,6 +127,24 @@ fn what_happens_besides_is_not_laid_at_the_door_of_the_path() {
         wrong.extend(faces.wrong(situation.name, report));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whatever one witness says of another host, what two say of the paired server stays the same.
+#[test]
+fn the_applications_endpoint_changes_no_verdict() {
+    let visited: Vec<_> = situations().into_iter().filter(|situation| situation.scenario.application).collect();
+    let changed = in_parallel(&visited, |situation| {
+        let with = hear(&situation.scenario).unwrap();
+        let mut hearing = with.hearing.clone();
+        assert!(hearing.evidence.remove(&ProbeId::Also).is_some(), "{}", situation.name);
+        let said = |judgement: &Judgement| {
+            let findings: Vec<_> = judgement.findings.iter().filter(|finding| finding.code.probe() != "also").cloned().collect();
+            format!("{findings:?} {:?} {:?} {:?}", judgement.transports, judgement.recommendation, judgement.verdict)
+        };
+        (said(&with.judgement) != said(&hearing.judge())).then_some(situation.name)
+    });
+    let changed: Vec<_> = changed.into_iter().flatten().collect();
+    assert!(!visited.is_empty() && changed.is_empty(), "{changed:?}");
 }
 
 #[test]

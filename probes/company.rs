@@ -108,22 +108,27 @@ fn refused_in(refusals: &[u64], from: u64, to: u64) -> bool {
 
 fn mass_ends(members: &[Member<'_>]) -> Vec<u64> {
     let refusals = refusals(members);
-    let mut ends: Vec<(u64, u64, &Member<'_>)> =
-        members.iter().filter_map(|m| unplanned_end(m.record).map(|(at, age)| (at, age, m))).collect();
-    ends.sort_unstable_by_key(|(at, age, _)| (*at, *age));
-    let group = |at: u64| ends.iter().filter(move |(other, ..)| other.abs_diff(at) <= TOGETHER_MS);
+    let mut ends: Vec<Ended<'_>> = members.iter().filter_map(|member| unplanned_end(member)).collect();
+    ends.sort_unstable_by_key(|end| (end.at, end.age));
+    let group = |at: u64| ends.iter().filter(move |end| end.at.abs_diff(at) <= TOGETHER_MS);
     let is_mass = |at: u64| {
-        let ages = || group(at).map(|(_, age, _)| *age);
-        let spread = ages().max().unwrap_or(0) - ages().min().unwrap_or(0);
+        // Of one that has heard nothing, nobody knows when it reached whoever ended it.
+        let answered = || group(at).filter(|end| end.member.record.response.is_some());
+        let differ = |time: fn(&Ended<'_>) -> u64| {
+            let (oldest, youngest) = (answered().map(time).max().unwrap_or(0), answered().map(time).min().unwrap_or(0));
+            oldest - youngest > DIFFERENT_AGE_MS
+        };
         // Busy and silent ones at once: no silence ended the busy one, and no lifetime did if another busy one grew older.
         let busy_ended_young =
-            group(at).any(|(_, age, member)| member.busy && members.iter().any(|other| outlived(other, member, *age)));
+            group(at).any(|end| end.member.busy && members.iter().any(|other| outlived(other, end.member, end.age)));
         // Busy and silent ones at once, and nobody answers there for a moment: a restart.
-        let kinds = |busy| group(at).any(|(.., member)| member.busy == busy);
+        let kinds = |busy| group(at).any(|end| end.member.busy == busy);
         let gone = kinds(true) && kinds(false) && refused_in(&refusals, at, at);
-        group(at).count() >= 3 && (spread > DIFFERENT_AGE_MS || busy_ended_young || gone)
+        // No limit of lifetime, and none of silence: those end what is equally old, or has been silent for equally long.
+        let by_no_limit = differ(|end| end.age) && differ(|end| end.silent);
+        group(at).count() >= 3 && (by_no_limit || busy_ended_young || gone)
     };
-    let mut times: Vec<u64> = ends.iter().map(|(at, ..)| *at).filter(|at| is_mass(*at)).collect();
+    let mut times: Vec<u64> = ends.iter().map(|end| end.at).filter(|at| is_mass(*at)).collect();
     times.dedup();
     times
 }
@@ -148,11 +153,22 @@ fn life(record: &Record) -> Option<u64> {
     Some(record.client.last(|e| matches!(e, Event::Received(..)))?.saturating_sub(opened))
 }
 
-/// When a connection was ended by something other than its two ends' own plans, and how old it was then.
-fn unplanned_end(record: &Record) -> Option<(u64, u64)> {
-    let opened = record.client.first(|e| matches!(e, Event::Opened))?;
-    let (at, _) = broken_off(&record.client)?;
-    Some((at, at.saturating_sub(opened)))
+/// A connection that was ended by something other than its two ends' own plans.
+struct Ended<'a> {
+    at: u64,
+    /// How old it was then.
+    age: u64,
+    /// For how long nothing had passed.
+    silent: u64,
+    member: &'a Member<'a>,
+}
+
+fn unplanned_end<'a>(member: &'a Member<'a>) -> Option<Ended<'a>> {
+    let client = &member.record.client;
+    let opened = client.first(|e| matches!(e, Event::Opened))?;
+    let (at, _) = broken_off(client)?;
+    let passed = client.last(|e| matches!(e, Event::Received(..) | Event::Response(..) | Event::Sent(..))).unwrap_or(opened);
+    Some(Ended { at, age: at.saturating_sub(opened), silent: at.saturating_sub(passed), member })
 }
 
 /// A time in which nothing arrived on a busy connection.
@@ -239,6 +255,19 @@ mod tests {
         let restart = [silent(0, 5000), silent(100, 5010), silent(1600, 5020)];
         assert_eq!(company(&restart).mass_ends_ms, [5000, 5010, 5020]);
         assert_eq!(company(&restart[1..]).mass_ends_ms, Vec::<u64>::new());
+    }
+
+    #[test]
+    fn what_was_silent_for_equally_long_ended_by_a_limit() {
+        // Tunnels through a proxy: three reached the server a second later than the others, and the answer to the last never came.
+        let silent = |opened, heard| (false, record(200, opened, &[heard], (6_280, Event::Ended(End::Fin))));
+        let mut held = record(200, 110, &[], (6_290, Event::Ended(End::Fin)));
+        held.response = None;
+        let all = [silent(110, 1_261), silent(110, 1_270), silent(1_231, 1_233), (false, held)];
+        assert_eq!(company(&all).mass_ends_ms, Vec::<u64>::new());
+        let busy = (true, record(101, 1_600, &beat(1_700, 6_300), (6_290, Event::Ended(End::Fin))));
+        let restart: Vec<_> = all.into_iter().chain([busy]).collect();
+        assert_eq!(company(&restart).mass_ends_ms, [6_280, 6_290]);
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! Reports that were saved: of real products, of a real firewall, of servers that were killed, and of earlier versions. Each is read
 //! and judged as it was judged then. A wrong verdict from the wild becomes one file here, and one row.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "how products are started is the part of the tables that the field ring reads")]
+#[path = "field/tables.rs"]
+mod tables;
 
 use proxyprobe::report::{Format, Redaction, Report, read};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use tables::TABLES;
 
 /// The file, its verdict, what is recommended, and the codes that nothing else explains.
 const KEPT: &[(&str, &str, &str, &[&str])] = &[
@@ -36,6 +41,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evidence")
 }
 
+/// The names of the reports in a folder.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    paths.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect()
+}
+
 fn kept(name: &str) -> Report {
     let text = std::fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
     read(&text).unwrap_or_else(|why| panic!("{name}: {why}"))
@@ -47,17 +58,26 @@ fn roots(report: &Report) -> BTreeSet<&'static str> {
 
 #[test]
 fn what_was_saved_is_judged_as_it_was_judged_then() {
-    let files: BTreeSet<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-        .collect();
-    assert_eq!(files, KEPT.iter().map(|(name, ..)| (*name).to_owned()).collect());
+    assert_eq!(files(&folder()), KEPT.iter().map(|(name, ..)| (*name).to_owned()).collect());
     for (name, verdict, recommended, codes) in KEPT {
         let report = kept(name);
         assert_eq!(report.judgement.verdict.as_str(), *verdict, "{name}");
         assert_eq!(report.judgement.recommendation.transport, *recommended, "{name}");
         assert_eq!(roots(&report), codes.iter().copied().collect(), "{name}");
         assert_eq!(report.changed, [""; 0], "{name}");
+    }
+}
+
+/// What the field ring kept of its runs, judged by the tables that it runs.
+#[test]
+fn what_real_products_did_is_judged_as_their_tables_say() {
+    let rows = || TABLES.iter().flat_map(|table| table.rows.iter().filter(|row| row.kept).map(move |row| (row.slug(table), row)));
+    assert_eq!(files(&folder().join("field")), rows().map(|(name, _)| name).collect());
+    for (name, row) in rows() {
+        let report = kept(&format!("field/{name}"));
+        assert_eq!(report.changed, [""; 0], "{name}");
+        let json = serde_json::from_str(&report.render(Format::Json, false)).unwrap();
+        assert_eq!(row.wrong(&json), [""; 0], "{name}");
     }
 }
 

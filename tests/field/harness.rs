@@ -81,6 +81,12 @@ impl Process {
         self
     }
 
+    /// Waits until this is in its log.
+    pub(crate) fn says(mut self, words: &str) -> Self {
+        self.until(|process| process.log().contains(words).then_some(()));
+        self
+    }
+
     /// Waits until it has made a file.
     pub(crate) fn made(mut self, file: &Path) -> Self {
         self.until(|_| file.exists().then_some(()));
@@ -175,12 +181,11 @@ pub(crate) struct Serve {
 impl Serve {
     /// On loopback.
     pub(crate) fn start(flags: &[&str]) -> Self {
-        Self::within("127.0.0.1", Command::new(BINARY), flags)
+        Self::at("127.0.0.1", (free_port(), free_port()), Command::new(BINARY), flags)
     }
 
     /// At an address, started by a command that ends with the binary.
-    pub(crate) fn within(address: &str, mut command: Command, flags: &[&str]) -> Self {
-        let (http, https) = (free_port(), free_port());
+    pub(crate) fn at(address: &str, (http, https): (u16, u16), mut command: Command, flags: &[&str]) -> Self {
         command.args(["serve", "--self-signed", "--name", address]);
         command.arg("--http").arg(format!("{address}:{http}")).arg("--https").arg(format!("{address}:{https}")).args(flags);
         let mut process = Process::start("proxyprobe serve", command, Dir::new());

@@ -15,10 +15,6 @@ mod also;
 #[path = "../loopback/application.rs"]
 mod application;
 #[cfg(unix)]
-mod firewall;
-#[cfg(unix)]
-mod fronts;
-#[cfg(unix)]
 mod haproxy;
 #[cfg(unix)]
 mod harness;
@@ -29,11 +25,19 @@ mod killed;
 #[cfg(unix)]
 mod machine;
 #[cfg(unix)]
+mod namespaces;
+#[cfg(unix)]
 mod nginx;
 #[cfg(unix)]
-mod privoxy;
+mod page;
+#[cfg(unix)]
+mod path;
+#[cfg(unix)]
+mod products;
 #[cfg(unix)]
 mod relay;
+#[cfg(unix)]
+mod rows;
 #[cfg(unix)]
 mod sign_in;
 #[cfg(unix)]
@@ -42,5 +46,7 @@ mod socks;
 mod squid;
 #[cfg(unix)]
 mod system;
+#[cfg(unix)]
+mod tables;
 #[cfg(unix)]
 mod tls_proxy;

@@ -1,0 +1,59 @@
+//! HAProxy, in front of the server.
+
+use super::{FIVE_SECONDS, Figure, Row, Table, Trust, after_five_seconds, front};
+
+pub(crate) const TABLE: Table = Table {
+    folder: "haproxy",
+    product: "HAProxy",
+    program: "haproxy",
+    version: &["-v"],
+    config_as: "",
+    arguments: &["-db", "-f", "@config@"],
+    stops_gently: false,
+    rows: &[
+        Row {
+            codes: &["headers.changed", "long_poll.abort-not-propagated"],
+            ..front("patient: all timeouts 60 s", "patient.cfg")
+        },
+        Row {
+            codes: &["headers.changed", "long_poll.abort-not-propagated"],
+            ..front("patient, `option http-no-delay`", "no-delay.cfg")
+        },
+        Row { codes: &["headers.changed"], ..front("patient, `option abortonclose`", "abort.cfg") },
+        Row {
+            idle_s: 12,
+            codes: &["headers.changed", "idle.closed", "long_poll.abort-not-propagated", "long_poll.answered-by-gateway"],
+            figures: &[
+                after_five_seconds("idle.closed", "websocket"),
+                after_five_seconds("idle.closed", "sse"),
+                Figure { code: "long_poll.answered-by-gateway", transport: None, name: "after_ms", bounds: FIVE_SECONDS },
+            ],
+            kept: true,
+            ..front("all timeouts 5 s", "five-seconds.cfg")
+        },
+        Row {
+            idle_s: 12,
+            codes: &["headers.changed", "idle.closed", "long_poll.abort-not-propagated"],
+            figures: &[after_five_seconds("idle.closed", "websocket")],
+            kept: true,
+            ..front("`timeout tunnel 5s`, the others 60 s", "tunnel-five-seconds.cfg")
+        },
+        Row {
+            idle_s: 12,
+            codes: &["headers.changed", "idle.closed", "long_poll.abort-not-propagated", "long_poll.answered-by-gateway"],
+            figures: &[after_five_seconds("idle.closed", "sse")],
+            ..front("`timeout server 5s`, the others 60 s", "server-five-seconds.cfg")
+        },
+        Row {
+            codes: &["headers.changed", "long_poll.abort-not-propagated"],
+            ..front("`compression` for event streams", "compression.cfg")
+        },
+        Row { leg: "https", ..front("passes TLS on", "passes-tls.cfg") },
+        Row {
+            leg: "https",
+            trust: Trust::Front,
+            codes: &["headers.added", "headers.changed", "long_poll.abort-not-propagated", "tls.terminated-by-front"],
+            ..front("ends TLS", "ends-tls.cfg")
+        },
+    ],
+};

@@ -1,0 +1,101 @@
+//! nginx, in front of the server.
+
+use super::{FIVE_SECONDS, Figure, Row, Table, after_five_seconds, front};
+
+pub(crate) const TABLE: Table = Table {
+    folder: "nginx",
+    product: "nginx",
+    program: "nginx",
+    version: &["-v"],
+    config_as: "",
+    arguments: &["-e", "@dir@/error.log", "-c", "@config@", "-p", "@dir@"],
+    stops_gently: false,
+    rows: &[
+        // It asks the server in HTTP/1.0, so that only the connection's end ends a body, and buffers it by memory pages.
+        Row {
+            codes: &[
+                "headers.added",
+                "headers.changed",
+                "headers.http-version-lowered",
+                "headers.product-identified",
+                "headers.removed",
+                "sse.buffered-by-size",
+                "sse.buffered-until-end <- sse.buffered-by-size",
+                "upgrade.header-stripped",
+            ],
+            figures: &[Figure { code: "sse.buffered-by-size", transport: None, name: "bytes", bounds: (4096, 4096) }],
+            kept: true,
+            ..front("as shipped: `proxy_pass` alone", "default.conf")
+        },
+        Row {
+            codes: &[
+                "headers.added",
+                "headers.changed",
+                "headers.product-identified",
+                "headers.removed",
+                "headers.http-version-lowered",
+                "upgrade.header-stripped",
+            ],
+            ..front("`proxy_buffering off`", "close-delimited-unbuffered.conf")
+        },
+        Row {
+            codes: &[
+                "headers.added",
+                "headers.changed",
+                "headers.product-identified",
+                "headers.removed",
+                "upgrade.header-stripped",
+            ],
+            ..front("`proxy_http_version 1.1`", "http-1.1.conf")
+        },
+        Row {
+            codes: &["headers.added", "headers.changed", "headers.product-identified", "headers.removed"],
+            ..front("the upgrade snippet", "upgrade.conf")
+        },
+        Row {
+            codes: &["headers.added", "headers.changed", "headers.product-identified", "headers.removed"],
+            ..front("the upgrade snippet, `proxy_buffering off`", "upgrade-unbuffered.conf")
+        },
+        Row {
+            idle_s: 12,
+            codes: &[
+                "headers.added",
+                "headers.changed",
+                "headers.product-identified",
+                "headers.removed",
+                "idle.closed",
+                "long_poll.answered-by-gateway",
+            ],
+            figures: &[
+                after_five_seconds("idle.closed", "websocket"),
+                after_five_seconds("idle.closed", "sse"),
+                Figure { code: "long_poll.answered-by-gateway", transport: None, name: "after_ms", bounds: FIVE_SECONDS },
+            ],
+            kept: true,
+            ..front("the upgrade snippet, `proxy_read_timeout 5s`", "read-timeout.conf")
+        },
+        Row {
+            codes: &[
+                "headers.added",
+                "headers.changed",
+                "headers.product-identified",
+                "headers.removed",
+                "sse.buffered-by-size",
+                "sse.buffered-until-end <- sse.buffered-by-size",
+                "upgrade.header-stripped",
+            ],
+            kept: true,
+            ..front("`gzip` for all types", "gzip.conf")
+        },
+        Row {
+            codes: &[
+                "headers.added",
+                "headers.changed",
+                "headers.product-identified",
+                "headers.removed",
+                "upgrade.header-stripped",
+            ],
+            ..front("`gzip` for all types, `proxy_buffering off`", "gzip-unbuffered.conf")
+        },
+    ],
+};

@@ -125,7 +125,8 @@ const PADDING: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 /// Comments of that many bytes in all. They read like noise, so that a path that compresses cannot make them small.
 fn padding(bytes: usize, seed: u32) -> String {
-    let mut noise = u64::from(seed) | 1;
+    // Odd, and another for each seed: what comes twice is small where a path compresses.
+    let mut noise = (u64::from(seed) << 1) | 1;
     let mut text = String::with_capacity(bytes);
     while text.len() + 2 <= bytes {
         let line = (bytes - text.len()).min(PADDING_LINE);
@@ -353,6 +354,18 @@ mod tests {
             assert!(text.is_empty() || text.ends_with('\n'));
             assert!(Parser::default().push(text.as_bytes()).iter().all(|item| matches!(item, Item::Comment(_))));
         }
+    }
+
+    #[test]
+    fn a_path_that_compresses_cannot_make_the_padding_of_a_stream_small() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write;
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        for number in 1..=13 {
+            gzip.write_all(padding(4_096, number).as_bytes()).unwrap();
+        }
+        // Letters of 64 kinds take six bits of eight.
+        assert!(gzip.finish().unwrap().len() > 13 * 4_096 * 7 / 10);
     }
 
     #[test]

@@ -154,7 +154,12 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
             one(format!("end-when-idle:only={only},after={after}ms,tells={tells}"))
         }
         "idle.dropped-silently" => {
-            let then = if word("on_next_send") == "reset" { "resets" } else { "drops" };
+            let then = match (word("on_next_send"), word("first_speaker")) {
+                ("reset", _) => "resets",
+                // The client's words passed.
+                (_, "server") if word("transport") == "websocket" => "client-revives",
+                _ => "drops",
+            };
             one(format!("forget-when-idle:only={only},after={}ms,then={then}", between()))
         }
         "lifetime.capped" => {

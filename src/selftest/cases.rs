@@ -179,6 +179,8 @@ pub const CASES: &[Case] = &[
     case("end-when-idle:after=5,counts=server", &["idle.closed", "long_poll.cut"], "sse"),
     case("forget-when-idle:after=5", &["idle.dropped-silently", "long_poll.cut"], "sse"),
     case("forget-when-idle:after=5,then=resets", &["idle.dropped-silently", "long_poll.cut"], "sse"),
+    // Whoever speaks first decides what an address translator does.
+    case("forget-when-idle:after=5,then=client-revives", &["idle.dropped-silently", "long_poll.cut"], "sse"),
     case("forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8", &["lifetime.capped", "idle.closed <- lifetime.capped", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8,by=rst", &["lifetime.capped", "idle.reset <- lifetime.capped", "long_poll.cut"], "sse"),

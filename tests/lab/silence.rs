@@ -111,6 +111,19 @@ pub(crate) async fn forget_when_idle() {
         server.sends(frame(TEXT, b"are you there?")).await;
         server.hears_nothing(60).await;
     }
+    // An address translator: the server's words wait for the client's.
+    for silent_s in [6, 60] {
+        let (mut client, mut server) = opened(&mut Bench::new("forget-when-idle:after=5,then=client-revives")).await;
+        for _ in 0..2 {
+            client.hears_nothing(silent_s).await;
+            let words = masked(TEXT, b"are you there?");
+            server.sends(&words).await;
+            client.hears_nothing(silent_s).await;
+            client.sends(&words).await;
+            server.gets(&words).await;
+            client.gets(&words).await;
+        }
+    }
     bytes_pass("forget-when-idle").await;
 }
 

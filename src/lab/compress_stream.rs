@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) const ENTRY: Entry = Entry {
     name: "compress-stream",
     does: "compresses event streams for clients that offer gzip, unless the server says no-transform",
-    seen: "nginx with gzip_types *, compression middleware of web frameworks, CDNs",
+    seen: "nginx with gzip_types *, Caddy with encode, compression middleware of web frameworks, CDNs",
     layer: Layer::Http,
     parameters: &[Parameter {
         name: "flushes",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) const ENTRY: Entry = Entry {
     name: "end-when-idle",
     does: "ends connections that have been silent for a while, and tells at least one side",
-    seen: "Squid, nginx, tinyproxy and Apache httpd (both); HAProxy (resets the server); Azure's load balancer (resets both)",
+    seen: "Squid, nginx, tinyproxy and Apache httpd (both); HAProxy (resets the server); stunnel and Azure's load balancer (reset both)",
     layer: Layer::Connection,
     parameters: &[
         Parameter { name: "after", kind: Kind::Seconds, default: "30", means: "how long a silence" },

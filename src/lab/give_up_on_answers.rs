@@ -13,7 +13,7 @@ use tokio::time::timeout;
 pub(super) const ENTRY: Entry = Entry {
     name: "give-up-on-answers",
     does: "gives up on an answer that does not begin in time",
-    seen: "nginx, Squid and HAProxy (504), Apache httpd (502), Varnish and Heroku (503), tinyproxy (an empty reply)",
+    seen: "nginx, Squid, Privoxy and HAProxy (504), Apache httpd and Caddy (502), Varnish and Heroku (503), tinyproxy (an empty reply)",
     layer: Layer::Http,
     parameters: &[
         Parameter { name: "after", kind: Kind::Seconds, default: "30", means: "how long it waits" },

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(super) const ENTRY: Entry = Entry {
     name: "hold-stream",
     does: "holds streamed answers until they end",
-    seen: "Cloud SWG, mitmproxy, Sophos and other scanners; FortiGate in proxy mode; nginx for close-delimited bodies",
+    seen: "Cloud SWG, mitmproxy, Sophos, e2guardian, Privoxy and other scanners; FortiGate in proxy mode; Varnish with do_stream off",
     layer: Layer::Http,
     parameters: &[
         Parameter {

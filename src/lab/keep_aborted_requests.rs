@@ -9,7 +9,7 @@ use tokio::io::split;
 pub(super) const ENTRY: Entry = Entry {
     name: "keep-aborted-requests",
     does: "waits for the server's answer although the client has left",
-    seen: "HAProxy, Apache httpd, Varnish and tinyproxy",
+    seen: "HAProxy, Apache httpd, Varnish, tinyproxy, e2guardian and Apache Traffic Server",
     layer: Layer::Http,
     parameters: &[],
     build: |_, _| Arc::new(KeepAbortedRequests),

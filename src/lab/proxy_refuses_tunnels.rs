@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(super) const ENTRY: Entry = Entry {
     name: "proxy-refuses-tunnels",
     does: "is an explicit proxy that refuses CONNECT and forwards plain requests",
-    seen: "Squid's stock rules (443 alone); Envoy; category blocks of all vendors",
+    seen: "the stock rules of Squid and Apache Traffic Server (443 alone); Envoy; category blocks of all vendors",
     layer: Layer::Proxy,
     parameters: &[
         Parameter { name: "status", kind: Kind::Number(400, 599), default: "403", means: "the status of the refusal" },

@@ -95,7 +95,11 @@ fn every_row_is_on_the_page_and_every_configuration_is_used() {
         let lines: Vec<_> = lines.iter().map(|line| shown(line).unwrap_or_else(|| panic!("no row: {line}"))).collect();
         assert_eq!(lines, declared, "UPDATE_EXPECT=1 writes the rows that it runs");
     }
+    let products = fs::read_to_string(root().join("docs/products/README.md")).unwrap();
     for table in TABLES {
+        let name = format!("{}.md", table.folder);
+        let text = fs::read_to_string(root().join("docs/products").join(&name)).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert!(text.starts_with(&format!("# {}\n", table.product)) && products.contains(&name), "docs/products/{name}");
         let folder = root().join("tests/field").join(table.folder);
         let mut files = vec![("path.rs".to_owned(), include_str!("path.rs").to_owned())];
         for entry in fs::read_dir(&folder).unwrap() {

@@ -40,5 +40,6 @@ pub(crate) const TABLE: Table = Table {
             kept: true,
             ..path("translates, mapping expires after 5 s", "nat.nft", "http")
         },
+        Row { idle_s: 12, ..path("translates, mapping lasts", "nat-patient.nft", "http") },
     ],
 };

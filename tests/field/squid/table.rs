@@ -39,6 +39,11 @@ pub(crate) const TABLE: Table = Table {
             ..proxy("stock rules, server on other ports", "stock-loopback.conf", "https")
         },
         Row {
+            codes: &["headers.added", "headers.changed", "headers.product-identified"],
+            ..proxy("stock rules, those ports in `SSL_ports`", "stock-ports.conf", "http")
+        },
+        Row { ..proxy("stock rules, those ports in `SSL_ports`", "stock-ports.conf", "https") },
+        Row {
             way: Way::Path("http://10.213.1.1:3128"),
             codes: &[
                 "headers.added",

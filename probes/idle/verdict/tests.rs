@@ -270,7 +270,7 @@ fn nobody_is_blamed_in_doubt() {
 #[test]
 #[rustfmt::skip]
 fn a_restart_takes_connections_of_all_ages_and_a_limit_those_of_one() {
-    let restart = |opened: u64| record(&format!("opened@{opened} fin@5040"), "empty");
+    let restart = |opened: u64| record(&format!("opened@{opened} 101@{opened} fin@5040"), "empty");
     let ladder = above_4_s("fin@5032", "fin@5022 after-peer@9022");
     fn member(record: &Record) -> Member<'_> {
         Member { leg: Leg::Http, busy: false, record }

@@ -17,6 +17,11 @@ pub(crate) const TABLE: Table = Table {
             kept: true,
             ..proxy("as shipped", "stock.conf", "http")
         },
+        Row {
+            codes: &["headers.changed", "long_poll.abort-not-propagated", "sse.buffered-until-end"],
+            recommends: "long-polling",
+            ..proxy("a scanner that finds everything clean", "scanning.conf", "http")
+        },
         Row { ..proxy("as shipped", "stock.conf", "https") },
         Row {
             codes: &["headers.changed", "long_poll.abort-not-propagated"],

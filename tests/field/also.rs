@@ -2,7 +2,8 @@
 
 use crate::application;
 use crate::harness::{Checked, Dir, Process, Serve, check, free_port, installed, say};
-use crate::inspection::{Bumping, Mitmproxy};
+use crate::page;
+use crate::rows::{Stage, certificates_of_squid};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
@@ -70,21 +71,40 @@ fn cleartext() -> SocketAddr {
     address
 }
 
+/// A product that looks into TLS, but not into the probe server's.
+struct Selective {
+    process: Process,
+    url: String,
+    ca: String,
+}
+
+impl Selective {
+    fn start(folder: &str, config: &str, ca: &str, prepare: impl Fn(&Stage)) -> Option<Self> {
+        let table = page::table(folder);
+        let (program, port) = (installed(table.program)?, free_port());
+        let stage = Stage::set(table, config, port, 0, 0);
+        prepare(&stage);
+        let (command, ca) = (stage.command(Command::new(program), table), stage.file(ca));
+        let process = Process::start(table.program, command, stage.dir).stop_gently().listening(port);
+        Some(Self { process, url: format!("http://127.0.0.1:{port}"), ca })
+    }
+}
+
 /// Visits a socket and a stream of the application through a proxy that leaves the probe server alone.
 ///
 /// `stream` is the status that the stream answers with in time.
-fn visited(name: &str, proxy: &str, ca: &str, stream_status: Option<u16>, log: &dyn Fn() -> String) -> Option<Checked> {
+fn visited(name: &str, proxy: &Selective, stream_status: Option<u16>) -> Option<Checked> {
     let (server, application) = (Serve::start(&[]), Application::start()?);
     let (socket, stream) = (format!("wss:{}/socket", application.url), format!("https:{}/events", application.url));
-    let own = ["--pin", &server.pin, "--ca-file", ca, "--proxy", proxy];
+    let own = ["--pin", &server.pin, "--ca-file", &proxy.ca, "--proxy", &proxy.url];
     let checked = check(name, &[&own[..], &["--idle", "6", "--also", &socket, "--also", &stream, &server.https_url()]].concat());
     // Of the probe server nothing is found fault with.
     checked.expect(0, "works");
     let tls = |code: &str| code == "also.intercepted" || code.starts_with("tls.");
     let found: Vec<_> = checked.findings().filter(|finding| finding["code"].as_str().is_some_and(tls)).collect();
-    assert_eq!(found.len(), 2, "{}\n{}", checked.summary(), log());
+    assert_eq!(found.len(), 2, "{}\n{}", checked.summary(), proxy.process.log());
     for (finding, url) in found.iter().zip([&socket, &stream]) {
-        assert_eq!(finding["code"], "also.intercepted", "{}\n{}", checked.summary(), log());
+        assert_eq!(finding["code"], "also.intercepted", "{}\n{}", checked.summary(), proxy.process.log());
         let measured = &finding["measured"];
         assert_eq!((&measured["probe_server"], &measured["url"]), (&"exempted".into(), &url.as_str().into()), "{measured}");
         assert!(finding["summary"].as_str().unwrap().contains("the probe host is exempted from inspection"), "{finding}");
@@ -92,7 +112,7 @@ fn visited(name: &str, proxy: &str, ca: &str, stream_status: Option<u16>, log: &
     }
     let visits = checked.report["probes"]["also"]["evidence"]["https"].as_array().unwrap();
     for (visit, status) in visits.iter().zip([Some(101), stream_status]) {
-        assert_eq!(visit["record"]["response"]["status"].as_u64(), status.map(u64::from), "{visit}\n{}", log());
+        assert_eq!(visit["record"]["response"]["status"].as_u64(), status.map(u64::from), "{visit}\n{}", proxy.process.log());
         let end = &visit["record"]["client"]["entries"].as_array().unwrap().last().unwrap()["event"];
         assert!(if status.is_some() { end["closed"] == "done" } else { end == "gave-up" }, "{visit}");
         assert_eq!(visit["record"]["opened"]["via"], "connect");
@@ -103,11 +123,8 @@ fn visited(name: &str, proxy: &str, ca: &str, stream_status: Option<u16>, log: &
 
 #[test]
 fn squid_that_splices_the_probe_host_and_bumps_the_application() {
-    let Some(squid) = Bumping::start("bump application\nssl_bump splice") else { return };
-    let ca = squid.ca.display().to_string();
-    let Some(checked) = visited("squid bumps the application", &squid.url, &ca, Some(200), &|| squid.squid.process.log()) else {
-        return;
-    };
+    let Some(squid) = Selective::start("squid", "bump-application.conf", "ca.pem", certificates_of_squid) else { return };
+    let Some(checked) = visited("squid bumps the application", &squid, Some(200)) else { return };
     for finding in checked.findings().filter(|finding| finding["code"] == "also.intercepted") {
         assert!(finding["measured"]["issuer"].as_str().unwrap().contains("CN=field inspection"), "{finding}");
     }
@@ -115,12 +132,10 @@ fn squid_that_splices_the_probe_host_and_bumps_the_application() {
 
 #[test]
 fn mitmproxy_that_ignores_the_probe_host() {
-    let Some(proxy) = Mitmproxy::start(&["--ignore-hosts", r"^127\.0\.0\.1"]) else { return };
-    let ca = proxy.ca.display().to_string();
+    let ca = "mitmproxy-ca-cert.pem";
+    let Some(proxy) = Selective::start("mitmproxy", "ignore-probe.yaml", ca, |_| {}) else { return };
     // It holds a stream until it ends, and this one does not.
-    let Some(checked) = visited("mitmproxy meets the application", &proxy.url, &ca, None, &|| proxy.process.log()) else {
-        return;
-    };
+    let Some(checked) = visited("mitmproxy meets the application", &proxy, None) else { return };
     for finding in checked.findings().filter(|finding| finding["code"] == "also.intercepted") {
         assert_eq!(finding["measured"]["looks_like"], "mitmproxy", "{finding}");
     }

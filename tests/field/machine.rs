@@ -1,6 +1,6 @@
 //! This machine's own part: a tunnel on the way, an address family that fails, settings that contradict each other.
 
-use crate::harness::{Checked, Serve, binary, installed, skipped, start_check};
+use crate::harness::{Checked, Serve, binary, free_port, installed, skipped, start_check};
 use crate::system::gnome;
 use std::fs;
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ impl Link {
 
     /// A check from one namespace of a server in the other, which listens on its IPv4 address alone.
     fn check(&self, what: &str, flags: &[&str]) -> Checked {
-        let server = Serve::within(SERVER[0], self.within("s"), &[]);
+        let server = Serve::at(SERVER[0], (free_port(), free_port()), self.within("s"), &[]);
         let url = format!("http://{NAME}:{}", server.http);
         start_check(what, self.within("c"), &[&[&url, "--quick", "--leg", "http"], flags].concat()).finish()
     }

@@ -148,8 +148,10 @@ impl Page {
     }
 
     fn listed(&mut self, heading: &str, lines: &[String]) {
-        self.heading(heading);
-        lines.iter().for_each(|line| self.paragraph("- ", line));
+        if !lines.is_empty() {
+            self.heading(heading);
+            lines.iter().for_each(|line| self.paragraph("- ", line));
+        }
     }
 
     fn numbered(&mut self, heading: &str, steps: &[String]) {

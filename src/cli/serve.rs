@@ -22,7 +22,7 @@ pub struct Serve {
     /// No cleartext leg
     #[arg(long, conflicts_with_all = ["http", "public_http"])]
     pub no_http: bool,
-    /// Where the TLS leg listens; it needs --cert and --key, or --self-signed
+    /// Where the TLS leg listens; it needs --cert and --key, --acme, or --self-signed
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
     pub https: SocketAddr,
     /// The certificate chain, in PEM
@@ -40,6 +40,21 @@ pub struct Serve {
     /// Write that certificate to a file, in PEM
     #[arg(long, value_name = "FILE", requires = "self_signed")]
     pub ca_out: Option<PathBuf>,
+    /// Get a certificate for this name from an authority that speaks ACME, which must reach the TLS leg on port 443; repeatable
+    #[arg(long, value_name = "DOMAIN", requires = "acme_folder", conflicts_with_all = ["cert", "self_signed"])]
+    pub acme: Vec<String>,
+    /// Where account and certificate are kept: an authority gives few new ones
+    #[arg(long, value_name = "DIR", requires = "acme")]
+    pub acme_folder: Option<PathBuf>,
+    /// The authority's directory
+    #[arg(long, value_name = "URL", default_value = "https://acme-v02.api.letsencrypt.org/directory")]
+    pub acme_directory: String,
+    /// Whom the authority may write to
+    #[arg(long, value_name = "ADDRESS", requires = "acme")]
+    pub acme_contact: Option<String>,
+    /// Roots of an authority that browsers do not know, in PEM
+    #[arg(long, value_name = "PEM", requires = "acme")]
+    pub acme_ca_file: Option<PathBuf>,
     /// The port on which clients reach the cleartext leg; default: its own
     #[arg(long, value_name = "PORT")]
     pub public_http: Option<u16>,

@@ -7,12 +7,13 @@ use super::values::read_file;
 use super::{Outcome, Terminal, interrupted, process_list};
 use crate::cli::{Environment, LogFormat, Serve};
 use crate::exit;
+use crate::serve::acme::Acme;
 use crate::serve::certificate::{self, Identity};
 use crate::serve::limits::Limits;
 use crate::serve::log::{Form, Log};
 use crate::serve::shelf::Shelf;
 use crate::serve::tokens::Token;
-use crate::serve::{self, Listening, Server, admin, listen, serve_on};
+use crate::serve::{self, Listening, Server, acme, admin, listen, serve_on};
 use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
@@ -25,7 +26,7 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
     let mut passed = Passed::take(&environment.socket_names).map_err(|error| format!("a socket cannot be used: {error}"))?;
     let identity = identity(&flags)?;
     let http = (!flags.no_http).then_some(flags.http);
-    let https = identity.is_some().then_some(flags.https);
+    let https = (identity.is_some() || !flags.acme.is_empty()).then_some(flags.https);
     if http.is_none() && https.is_none() {
         return Err("there is nothing to listen on: --no-http, and no certificate for a TLS leg".to_owned());
     }
@@ -88,6 +89,12 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
     }
     if let Some(address) = admin(&flags, passed, &server).await.map_err(failed)? {
         says.both(&format!("admin on http://{address}"), "listening", &[("leg", "admin"), ("address", &address.to_string())]);
+    }
+    if let (false, Some(folder)) = (flags.acme.is_empty(), &flags.acme_folder) {
+        let roots = flags.acme_ca_file.as_ref().map(|file| read_file(file)).transpose()?;
+        let (domains, directory) = (flags.acme.clone(), flags.acme_directory.clone());
+        let asked = Acme { domains, directory, folder: folder.clone(), contact: flags.acme_contact.clone(), roots };
+        acme::begin(asked, server.clone())?;
     }
     let watching = tokio::spawn(reload::watch(server.clone(), sources));
     sockets::notify_ready();

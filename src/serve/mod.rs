@@ -1,5 +1,6 @@
 //! The paired server: the other witness.
 
+pub mod acme;
 pub mod admin;
 pub mod certificate;
 mod door;
@@ -110,6 +111,8 @@ pub struct Server(Arc<Inner>);
 struct Inner {
     legs: Mutex<Legs>,
     tls: Mutex<Option<(Arc<ServerConfig>, String)>>,
+    /// Answers the authority that makes certificates.
+    challenges: Mutex<Option<Arc<ServerConfig>>>,
     hellos: Arc<Hellos>,
     front_headers: Vec<Untrusted>,
     shelf: Option<Arc<Shelf>>,
@@ -136,6 +139,7 @@ impl Server {
         Self(Arc::new(Inner {
             legs: Mutex::new(options.legs),
             tls: Mutex::new(options.tls),
+            challenges: Mutex::default(),
             hellos: Arc::default(),
             front_headers: options.front_headers,
             shelf: options.shelf.map(Arc::new),
@@ -163,6 +167,11 @@ impl Server {
     /// From now on, new connections are served with this certificate.
     pub fn serve_certificate(&self, config: Arc<ServerConfig>, sha256: String) {
         *self.0.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some((config, sha256));
+    }
+
+    /// From now on, whoever asks for nothing but `acme-tls/1` (RFC 8737) is answered with this.
+    fn answer_challenges(&self, config: Arc<ServerConfig>) {
+        *self.0.challenges.lock().unwrap_or_else(PoisonError::into_inner) = Some(config);
     }
 
     /// From now on, these tokens admit runs.
@@ -303,15 +312,21 @@ impl Server {
 
     /// The TLS session, and what this end saw of it.
     async fn accept_tls(&self, io: Io) -> Option<(Io, Option<Arc<TlsEnd>>)> {
-        let (config, sha256) = self.tls()?;
         let below = io.observer();
         let handshake = async {
             let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.ok()?;
             // Before the answer: whoever asks for it has lost the connection by now.
             self.0.hellos.note(&below.first_bytes());
-            start.into_stream(config).await.ok()
+            let challenges = self.0.challenges.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(config) = challenges.filter(|_| rustls_acme::is_tls_alpn_challenge(&start.client_hello())) {
+                // All that is asked for is in the handshake.
+                let _ = start.into_stream(config).await;
+                return None;
+            }
+            let (config, sha256) = self.tls()?;
+            Some((start.into_stream(config).await.ok()?, sha256))
         };
-        let stream = timeout(self.0.limits.head, handshake).await.ok()??;
+        let (stream, sha256) = timeout(self.0.limits.head, handshake).await.ok()??;
         let end = tls_end(stream.get_ref().1, &below.take_first_bytes(), Some(sha256));
         Some((Io::over(stream, below), Some(Arc::new(end))))
     }

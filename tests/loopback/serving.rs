@@ -262,3 +262,49 @@ fn a_socket_that_systemd_passes_on_is_served() {
     assert!(get(&free, "/").contains("This is a proxyprobe server"));
     assert!(activated.line("cleartext leg").contains(&free));
 }
+
+/// The test server of Let's Encrypt's makers, where it is installed (Debian: pebble).
+#[cfg(target_os = "linux")]
+#[test]
+fn an_authority_gives_a_certificate_and_it_is_kept() {
+    if Command::new("pebble").arg("-version").output().is_err() {
+        return;
+    }
+    let folder = Folder::new("acme");
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (api, dns, tls) = (free(), free(), free());
+    let (cert, key, _) = pair();
+    std::fs::write(folder.file("ca.pem"), &cert).unwrap();
+    std::fs::write(folder.file("ca.key"), &key).unwrap();
+    let config = serde_json::json!({"pebble": {
+        "listenAddress": format!("127.0.0.1:{api}"), "managementListenAddress": "127.0.0.1:0",
+        "certificate": folder.file("ca.pem"), "privateKey": folder.file("ca.key"), "httpPort": free(), "tlsPort": tls,
+    }});
+    std::fs::write(folder.file("pebble.json"), config.to_string()).unwrap();
+    let quiet = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(name);
+        command.args(arguments).env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "0").stdout(Stdio::null());
+        Talking::of(command)
+    };
+    let resolver = format!("127.0.0.1:{dns}");
+    let off = ["-http01", "", "-https01", "", "-tlsalpn01", "", "-management", ""];
+    let _names = quiet(
+        "pebble-challtestsrv",
+        &[&off[..], &["-dns01", &resolver, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]].concat(),
+    );
+    let _authority = quiet("pebble", &["-config", &folder.file("pebble.json"), "-dnsserver", &resolver, "-strict"]);
+    let (directory, kept) = (format!("https://127.0.0.1:{api}/dir"), folder.file("kept"));
+    let (https, ca) = (format!("127.0.0.1:{tls}"), folder.file("ca.pem"));
+    let acme = ["--acme", "probe.test", "--acme-folder", &kept, "--acme-directory", &directory, "--acme-ca-file", &ca];
+    let served = || {
+        let serve = Talking::start(&[&acme[..], &["--https", &https]].concat());
+        let sha256 = serve.after("certificate-read sha256=");
+        let pin = format!("sha256:{sha256}");
+        assert_eq!(check(&["--only", "sse", "--leg", "https", "--pin", &pin, &format!("https://{https}")]).code, 0);
+        sha256
+    };
+    let first = served();
+    assert_eq!(served(), first, "the second time it comes from the folder");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept).unwrap().permissions());
+    assert_eq!(mode & 0o077, 0, "the key is nobody else's");
+}

@@ -9,6 +9,8 @@ const EVENT_BYTES: u64 = 64;
 const BURST_MS: u64 = 75;
 /// So much later than half a round trip, and the bound of the clock, a message may be that nothing holds.
 const IN_TIME_MS: u64 = 100;
+/// By so much of the round trip, at most, a busy machine and not the way took its time when the clocks were compared.
+const BUSY_MS: u64 = 25;
 /// The round trip is that of a request and its answer of about so many bytes: a slow link needs so long for them.
 const START_BYTES: u64 = 1_200;
 /// Buffers smaller than the steps of a padded stream do not hold any of these back.
@@ -170,13 +172,14 @@ fn by_padding(padded: &Exchange<Asked>, flat: u64, around: &Circumstances) -> He
     if first.at.saturating_add(around.clock_bound_ms) >= *last_sent {
         return Held::Beyond(padded_size(count - 1));
     }
-    // What set it free was sent just before, or is later only by as much as the clocks may be wrong.
-    let arrives = first.at.saturating_sub(around.round_trip_ms / 2);
+    // What set it free was sent just before, or is later only by as much as the clocks may be wrong, and as this way may be quicker
+    // than the one by which they were compared.
+    let half = around.round_trip_ms / 2;
+    let arrives = first.at.saturating_sub(half);
+    let by_then = arrives.saturating_add(around.clock_bound_ms).saturating_add(half.min(BUSY_MS));
     let freed: Vec<u32> = sent
         .iter()
-        .filter(|(number, at)| {
-            *at <= arrives.saturating_add(around.clock_bound_ms) && arrives.saturating_sub(*at) <= allowed_ms(*number, around)
-        })
+        .filter(|(number, at)| *at <= by_then && arrives.saturating_sub(*at) <= allowed_ms(*number, around))
         .map(|(number, _)| *number)
         .collect();
     let (Some(earliest), Some(latest)) = (freed.iter().min(), freed.iter().max()) else { return Held::Unknown };

@@ -109,6 +109,13 @@ fn the_padded_stream_says_how_much_is_held() {
             }
             judge(&all, &far())
         }, "sse.buffered-until-end | sse.buffered-by-size upper_bytes=4160"),
+        ("clocks that were compared while this machine was busy", {
+            let mut all = behind(4096, true);
+            for entry in all.iter_mut().flat_map(|one| &mut one.record.client.entries) {
+                entry.at_ms = entry.at_ms.saturating_sub(12);
+            }
+            judge(&all, &Circumstances { clock_bound_ms: 13, round_trip_ms: 25, ..around() })
+        }, "sse.buffered-until-end | sse.buffered-by-size lower_bytes=3136 upper_bytes=4160"),
     ]);
     let blocks = padded(&|number, at| if number < 5 { padded_sent()[4] + 5 } else { at + 235 });
     let mut all = behind(4096, true);

@@ -127,16 +127,19 @@ impl Tokens {
         }
         let entry = |tokens: &mut Self, entry: &str| {
             let mut words = entry.trim().splitn(3, ' ');
-            let version = words.next().unwrap_or_default();
-            let by = words.next().map(|by| {
+            let (version, by, rest) = (words.next().unwrap_or_default(), words.next(), words.next());
+            let by = by.map(|by| {
                 let (host, port) = split_port(by);
+                // Some call themselves by the name that their comment has: a product's.
+                let is_product = rest.and_then(|rest| rest.strip_prefix('(')).is_some_and(|name| name.starts_with(host));
                 let host = match as_address(host) {
                     Some(address) => tokens.address(address),
+                    None if is_product => host.to_owned(),
                     None => tokens.host(host),
                 };
                 port.map_or(host.clone(), |port| format!("{host}:{port}"))
             });
-            let rest = words.next().map(|rest| tokens.scan(rest));
+            let rest = rest.map(|rest| tokens.scan(rest));
             [Some(version.to_owned()), by, rest].into_iter().flatten().collect::<Vec<_>>().join(" ")
         };
         let entries: Vec<String> = text.split(',').map(|one| entry(self, one)).collect();

@@ -12,6 +12,7 @@ fn names_and_addresses_become_stable_tokens() {
     assert_eq!(tokens.scan("--resolve probe.corp.example:443:10.1.2.3 at 12:30:05"), "--resolve host-2:443:addr-1 at 12:30:05");
     assert_eq!(tokens.scan("HTTP/1.1 in 5.0 s, squid/5.7"), "HTTP/1.1 in 5.0 s, squid/5.7");
     assert_eq!(tokens.via("1.1 gw-7 (squid/5.7), 1.0 10.1.2.3:3128"), "1.1 host-3 (squid/5.7), 1.0 addr-1:3128");
+    assert_eq!(tokens.via("1.1 tinyproxy (tinyproxy/1.11.1)"), "1.1 tinyproxy (tinyproxy/1.11.1)");
     assert_eq!(tokens.url("https://portal.corp.example/login/jdoe?token=x"), "https://host-4/…");
     assert_eq!(tokens.challenge("Basic realm=\"Corp\""), "Basic (text-1)");
     let hidden = tokens.hidden();

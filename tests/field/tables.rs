@@ -118,8 +118,6 @@ pub(crate) struct Row {
     /// The transport that is recommended.
     pub(crate) recommends: &'static str,
     pub(crate) figures: &'static [Figure],
-    /// Whether its evidence is kept in `tests/evidence/field`.
-    pub(crate) kept: bool,
 }
 
 /// A figure that is measured, between two bounds.
@@ -151,7 +149,6 @@ const fn row(way: Way, name: &'static str, config: &'static str, leg: &'static s
         codes: &[],
         recommends: "sse",
         figures: &[],
-        kept: false,
     }
 }
 

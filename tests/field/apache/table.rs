@@ -19,7 +19,6 @@ pub(crate) const TABLE: Table = Table {
                 "long_poll.abort-not-propagated",
                 "upgrade.header-stripped",
             ],
-            kept: true,
             ..front("as shipped: `ProxyPass` alone", "default.conf")
         },
         Row {
@@ -40,7 +39,6 @@ pub(crate) const TABLE: Table = Table {
                 after_five_seconds("idle.closed", "sse"),
                 Figure { code: "long_poll.answered-by-gateway", transport: None, name: "after_ms", bounds: FIVE_SECONDS },
             ],
-            kept: true,
             ..front("`upgrade=websocket`, `ProxyTimeout 5`", "proxy-timeout.conf")
         },
         // A WebSocket has the longer one of the two timeouts.
@@ -59,7 +57,6 @@ pub(crate) const TABLE: Table = Table {
         },
         Row {
             codes: &["headers.added", "headers.changed", "headers.product-identified", "long_poll.abort-not-propagated"],
-            kept: true,
             ..front("`DEFLATE` for event streams", "deflate.conf")
         },
         Row {

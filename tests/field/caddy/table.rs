@@ -21,7 +21,6 @@ pub(crate) const TABLE: Table = Table {
                 "sse.buffered-until-end <- sse.buffered-by-size",
             ],
             recommends: "long-polling",
-            kept: true,
             ..front("`encode gzip` for event streams, `minimum_length 1`", "encode-small.caddyfile")
         },
         Row {

@@ -14,7 +14,6 @@ pub(crate) const TABLE: Table = Table {
         Row {
             codes: &["headers.changed", "long_poll.abort-not-propagated", "sse.buffered-until-end"],
             recommends: "long-polling",
-            kept: true,
             ..proxy("as shipped", "stock.conf", "http")
         },
         Row {
@@ -22,7 +21,7 @@ pub(crate) const TABLE: Table = Table {
             recommends: "long-polling",
             ..proxy("a scanner that finds everything clean", "scanning.conf", "http")
         },
-        Row { ..proxy("as shipped", "stock.conf", "https") },
+        proxy("as shipped", "stock.conf", "https"),
         Row {
             codes: &["headers.changed", "long_poll.abort-not-propagated"],
             ..proxy("the host is an exception", "exempt.conf", "http")

@@ -28,14 +28,12 @@ pub(crate) const TABLE: Table = Table {
                 after_five_seconds("idle.closed", "sse"),
                 Figure { code: "long_poll.answered-by-gateway", transport: None, name: "after_ms", bounds: FIVE_SECONDS },
             ],
-            kept: true,
             ..front("all timeouts 5 s", "five-seconds.cfg")
         },
         Row {
             idle_s: 12,
             codes: &["headers.changed", "idle.closed", "long_poll.abort-not-propagated"],
             figures: &[after_five_seconds("idle.closed", "websocket")],
-            kept: true,
             ..front("`timeout tunnel 5s`, the others 60 s", "tunnel-five-seconds.cfg")
         },
         Row {

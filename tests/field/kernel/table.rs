@@ -21,14 +21,12 @@ pub(crate) const TABLE: Table = Table {
             idle_s: 12,
             codes: &["idle.dropped-silently", "long_poll.cut"],
             figures: &[SURVIVED, LOST],
-            kept: true,
             ..path("forgets after 5 s, drops", "drop.nft", "http")
         },
         Row {
             idle_s: 12,
             codes: &["idle.dropped-silently", "long_poll.cut"],
             figures: &[SURVIVED, LOST],
-            kept: true,
             ..path("forgets after 5 s, resets", "reset.nft", "https")
         },
         Row { idle_s: 12, ..path("loses 5 % of packets", "loss.nft", "http") },
@@ -37,7 +35,6 @@ pub(crate) const TABLE: Table = Table {
             idle_s: 32,
             codes: &["idle.dropped-silently", "long_poll.cut"],
             figures: &[Figure { bounds: (32_000, 32_000), ..LOST }],
-            kept: true,
             ..path("translates, mapping expires after 5 s", "nat.nft", "http")
         },
         Row { idle_s: 12, ..path("translates, mapping lasts", "nat-patient.nft", "http") },

@@ -18,7 +18,6 @@ pub(crate) const TABLE: Table = Table {
             trust: TRUSTED,
             codes: &["sse.buffered-until-end", "tls.intercepted-trusted-root"],
             recommends: "long-polling",
-            kept: true,
             ..proxy("as shipped, root trusted", "default.yaml", "https")
         },
         Row {
@@ -31,6 +30,6 @@ pub(crate) const TABLE: Table = Table {
             codes: &["tls.intercepted-trusted-root"],
             ..proxy("`stream_large_bodies` 1 byte, root trusted", "stream.yaml", "https")
         },
-        Row { ..proxy("`ignore_hosts`", "ignore.yaml", "https") },
+        proxy("`ignore_hosts`", "ignore.yaml", "https"),
     ],
 };

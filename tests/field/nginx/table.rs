@@ -24,7 +24,6 @@ pub(crate) const TABLE: Table = Table {
                 "upgrade.header-stripped",
             ],
             figures: &[Figure { code: "sse.buffered-by-size", transport: None, name: "bytes", bounds: (4096, 4096) }],
-            kept: true,
             ..front("as shipped: `proxy_pass` alone", "default.conf")
         },
         Row {
@@ -71,7 +70,6 @@ pub(crate) const TABLE: Table = Table {
                 after_five_seconds("idle.closed", "sse"),
                 Figure { code: "long_poll.answered-by-gateway", transport: None, name: "after_ms", bounds: FIVE_SECONDS },
             ],
-            kept: true,
             ..front("the upgrade snippet, `proxy_read_timeout 5s`", "read-timeout.conf")
         },
         Row {
@@ -84,7 +82,6 @@ pub(crate) const TABLE: Table = Table {
                 "sse.buffered-until-end <- sse.buffered-by-size",
                 "upgrade.header-stripped",
             ],
-            kept: true,
             ..front("`gzip` for all types", "gzip.conf")
         },
         Row {

@@ -11,15 +11,10 @@ pub(crate) const TABLE: Table = Table {
     arguments: &["--no-daemon", "@config@"],
     stops_gently: false,
     rows: &[
-        Row { ..proxy("no actions", "plain.conf", "http") },
-        Row { ..proxy("no actions", "plain.conf", "https") },
+        proxy("no actions", "plain.conf", "http"),
+        proxy("no actions", "plain.conf", "https"),
         Row { codes: &["sse.buffered-until-end"], recommends: "long-polling", ..proxy("as shipped", "stock.conf", "http") },
-        Row {
-            codes: &["sse.buffered-until-end"],
-            recommends: "long-polling",
-            kept: true,
-            ..proxy("a filter", "filter.conf", "http")
-        },
+        Row { codes: &["sse.buffered-until-end"], recommends: "long-polling", ..proxy("a filter", "filter.conf", "http") },
         Row { codes: &["sse.buffered-by-size"], ..proxy("a filter, `buffer-limit 8`", "filter-small.conf", "http") },
         Row {
             idle_s: 12,
@@ -32,7 +27,6 @@ pub(crate) const TABLE: Table = Table {
             // For an address it makes a certificate that names none.
             host: "localhost",
             codes: &["tls.alpn-changed", "tls.intercepted-trusted-root", "tls.version-lowered"],
-            kept: true,
             ..proxy("`+https-inspection`, root trusted", "inspect.conf", "https")
         },
         Row {

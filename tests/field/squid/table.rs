@@ -21,7 +21,7 @@ pub(crate) const TABLE: Table = Table {
             codes: &["headers.added", "headers.changed", "headers.product-identified"],
             ..proxy("lets everything through", "open.conf", "http")
         },
-        Row { ..proxy("lets everything through", "open.conf", "https") },
+        proxy("lets everything through", "open.conf", "https"),
         Row {
             codes: &[
                 "headers.added",
@@ -30,7 +30,6 @@ pub(crate) const TABLE: Table = Table {
                 "reach.proxy-refused-tunnel",
                 "upgrade.header-stripped <- reach.proxy-refused-tunnel",
             ],
-            kept: true,
             ..proxy("stock rules, server on other ports", "stock-loopback.conf", "http")
         },
         Row {
@@ -42,7 +41,7 @@ pub(crate) const TABLE: Table = Table {
             codes: &["headers.added", "headers.changed", "headers.product-identified"],
             ..proxy("stock rules, those ports in `SSL_ports`", "stock-ports.conf", "http")
         },
-        Row { ..proxy("stock rules, those ports in `SSL_ports`", "stock-ports.conf", "https") },
+        proxy("stock rules, those ports in `SSL_ports`", "stock-ports.conf", "https"),
         Row {
             way: Way::Path("http://10.213.1.1:3128"),
             codes: &[
@@ -52,7 +51,6 @@ pub(crate) const TABLE: Table = Table {
                 "reach.proxy-refused-tunnel",
                 "upgrade.header-stripped <- reach.proxy-refused-tunnel",
             ],
-            kept: true,
             ..path("stock rules, server on 80 and 443", "stock-path.conf", "http")
         },
         Row { way: Way::Path("http://10.213.1.1:3128"), ..path("stock rules, server on 80 and 443", "stock-path.conf", "https") },
@@ -85,7 +83,6 @@ pub(crate) const TABLE: Table = Table {
                 Figure { bounds: SEVEN_SECONDS, ..after_five_seconds("idle.closed", "sse") },
                 Figure { code: "long_poll.answered-by-gateway", transport: None, name: "after_ms", bounds: SEVEN_SECONDS },
             ],
-            kept: true,
             ..proxy("`read_timeout 7 seconds`", "read-timeout.conf", "http")
         },
         Row { codes: &["reach.proxy-auth-required"], recommends: "none", ..proxy("Basic, no password", "basic.conf", "https") },
@@ -102,13 +99,11 @@ pub(crate) const TABLE: Table = Table {
                 "tls.intercepted-trusted-root",
                 "upgrade.header-stripped",
             ],
-            kept: true,
             ..proxy("`ssl_bump bump`, root trusted", "bump.conf", "https")
         },
         Row {
             codes: &["reach.certificate-untrusted <- tls.intercepted-untrusted-root", "tls.intercepted-untrusted-root"],
             recommends: "none",
-            kept: true,
             ..proxy("`ssl_bump bump`, root unknown", "bump.conf", "https")
         },
         Row {
@@ -132,14 +127,13 @@ pub(crate) const TABLE: Table = Table {
                 "tls.intercepted-trusted-root",
                 "upgrade.token-case-sensitive",
             ],
-            kept: true,
             ..proxy(
                 "`ssl_bump bump`, `http_upgrade_request_protocols WebSocket allow all`, in mixed case",
                 "bump-mixed-case.conf",
                 "https",
             )
         },
-        Row { ..proxy("`ssl_bump splice`", "splice.conf", "https") },
+        proxy("`ssl_bump splice`", "splice.conf", "https"),
         Row {
             codes: &["headers.added", "headers.changed", "headers.product-identified", "upgrade.header-stripped"],
             ..front("accelerator", "accelerator.conf")
@@ -157,10 +151,9 @@ pub(crate) const TABLE: Table = Table {
         },
         Row {
             codes: &["headers.added", "headers.changed", "headers.product-identified", "upgrade.header-stripped"],
-            kept: true,
             ..path("transparent: 80 intercepted, 443 spliced", "intercept-splice.conf", "http")
         },
-        Row { kept: true, ..path("transparent: 80 intercepted, 443 spliced", "intercept-splice.conf", "https") },
+        path("transparent: 80 intercepted, 443 spliced", "intercept-splice.conf", "https"),
         Row {
             trust: Trust::Root("ca.pem"),
             codes: &[
@@ -171,7 +164,6 @@ pub(crate) const TABLE: Table = Table {
                 "tls.intercepted-trusted-root",
                 "upgrade.header-stripped",
             ],
-            kept: true,
             ..path("transparent: 443 bumped, root trusted", "intercept-bump.conf", "https")
         },
         Row {

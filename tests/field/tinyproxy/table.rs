@@ -15,7 +15,7 @@ pub(crate) const TABLE: Table = Table {
             codes: &["headers.added", "headers.changed", "headers.product-identified", "long_poll.abort-not-propagated"],
             ..proxy("as shipped", "stock.conf", "http")
         },
-        Row { ..proxy("as shipped", "stock.conf", "https") },
+        proxy("as shipped", "stock.conf", "https"),
         Row {
             codes: &[
                 "headers.added",
@@ -31,7 +31,6 @@ pub(crate) const TABLE: Table = Table {
             idle_s: 12,
             codes: &["idle.closed", "long_poll.cut"],
             figures: &[after_five_seconds("idle.closed", "websocket"), after_five_seconds("idle.closed", "sse")],
-            kept: true,
             ..proxy("`Timeout 5`", "timeout.conf", "https")
         },
     ],

@@ -22,7 +22,6 @@ pub(crate) const TABLE: Table = Table {
                 "long_poll.abort-not-propagated",
                 "upgrade.refused",
             ],
-            kept: true,
             ..front("`map http://`", "reverse.records")
         },
         Row {
@@ -40,7 +39,6 @@ pub(crate) const TABLE: Table = Table {
                 "long_poll.cut",
             ],
             figures: &[Figure { bounds: FIVE_SECONDS, ..after_five_seconds("idle.closed", "sse") }],
-            kept: true,
             ..front("`map ws://`, `transaction_no_activity_timeout` 5 s", "timeout.records")
         },
         Row {
@@ -68,6 +66,6 @@ pub(crate) const TABLE: Table = Table {
             codes: &["headers.added", "headers.product-identified", "long_poll.abort-not-propagated"],
             ..proxy("`connect_ports *`", "forward-all-ports.records", "http")
         },
-        Row { ..proxy("`connect_ports *`", "forward-all-ports.records", "https") },
+        proxy("`connect_ports *`", "forward-all-ports.records", "https"),
     ],
 };

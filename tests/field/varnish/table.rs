@@ -31,7 +31,6 @@ pub(crate) const TABLE: Table = Table {
                 "long_poll.abort-not-propagated",
                 "upgrade.header-stripped",
             ],
-            kept: true,
             ..front("the builtin program", "builtin.vcl")
         },
         Row {
@@ -48,7 +47,6 @@ pub(crate) const TABLE: Table = Table {
                 "upgrade.header-stripped",
             ],
             recommends: "long-polling",
-            kept: true,
             ..front("`do_stream = false`", "unstreamed.vcl")
         },
         Row {

@@ -2,8 +2,9 @@
 
 use super::Report;
 use jiff::{SignedDuration, Timestamp};
-use proxyprobe_probes::exchange::{Record, Witness};
+use proxyprobe_probes::exchange::{Proof, Record, Witness};
 use proxyprobe_probes::finding::Finding;
+use proxyprobe_probes::reach::Step;
 use proxyprobe_probes::timeline::Event;
 use proxyprobe_probes::transport::{Leg, Via};
 use proxyprobe_probes::{Evidence, ProbeId};
@@ -34,7 +35,7 @@ pub(super) struct Connection<'a> {
     pub(super) tunnel_to: Option<&'a str>,
     /// The name in the ClientHello.
     pub(super) sni: Option<&'a str>,
-    /// Whether anything of it arrived at the server; none where the server could not be asked.
+    /// Whether a request of it arrived at the server; none where the server could not be asked, or writes none of its kind down.
     pub(super) arrived: Option<bool>,
     /// The address and port from which it arrived there.
     pub(super) seen_from: Option<&'a str>,
@@ -46,8 +47,9 @@ pub(super) fn connections(report: &Report) -> Vec<Connection<'_>> {
     let mut all: Vec<(u64, Connection<'_>)> = Vec::new();
     for (probe, legs) in &report.hearing.evidence {
         for (leg, evidence) in legs {
-            let talked = evidence.records().into_iter().filter(|record| !record.client.entries.is_empty());
-            all.extend(talked.map(|record| (dialled(record), connection(*probe, *leg, record, start))));
+            let each = evidence.records().into_iter().zip(are_written_down(evidence));
+            let talked = each.filter(|(record, _)| !record.client.entries.is_empty());
+            all.extend(talked.map(|one| (dialled(one.0), connection(*probe, *leg, one, start))));
         }
     }
     all.sort_by_key(|(at, _)| *at);
@@ -78,7 +80,30 @@ fn dialled(record: &Record) -> u64 {
     opened.saturating_sub(record.opened.as_ref().map_or(0, |opened| opened.took_ms))
 }
 
-fn connection<'a>(probe: ProbeId, leg: Leg, record: &'a Record, start: Option<Timestamp>) -> Connection<'a> {
+/// Whether the server writes a request down, once it has arrived: not the one that begins the run, of which there is no record yet.
+fn are_written_down(evidence: &Evidence) -> Vec<bool> {
+    match evidence {
+        Evidence::Reach(all) => all.iter().map(|one| !matches!(one.asked.step, Step::Start | Step::StartByGet)).collect(),
+        other => other.records().iter().map(|_| true).collect(),
+    }
+}
+
+fn arrived(record: &Record, written_down: bool) -> Option<bool> {
+    let asked = record.client.first(|event| *event == Event::Request).is_some();
+    match record.witness {
+        Witness::Whole(_) | Witness::Partial(_) => Some(true),
+        _ if record.proof == Proof::Valid => Some(true),
+        Witness::Empty if asked && written_down => Some(false),
+        Witness::Empty | Witness::Absent => None,
+    }
+}
+
+fn connection<'a>(
+    probe: ProbeId,
+    leg: Leg,
+    (record, written_down): (&'a Record, bool),
+    start: Option<Timestamp>,
+) -> Connection<'a> {
     let moment = |ms: u64| moment(start?, ms);
     let opened = record.opened.as_ref();
     Connection {
@@ -92,7 +117,7 @@ fn connection<'a>(probe: ProbeId, leg: Leg, record: &'a Record, start: Option<Ti
         remote: opened.map(|opened| opened.remote.as_str()),
         tunnel_to: opened.and_then(|opened| opened.tunnel_to.as_deref()),
         sni: opened.and_then(|opened| opened.sni.as_deref()),
-        arrived: (record.witness != Witness::Absent).then(|| record.witness != Witness::Empty),
+        arrived: arrived(record, written_down),
         seen_from: record.witness.notes().and_then(|notes| notes.peer.as_ref()).map(|peer| peer.as_str()),
     }
 }
@@ -155,6 +180,18 @@ mod tests {
         ] {
             assert_eq!(moment(start.parse().unwrap(), ms).as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn nothing_is_said_not_to_have_arrived_that_nobody_would_have_written_down() {
+        let mut record = Record { witness: Witness::Empty, ..Record::default() };
+        assert_eq!(arrived(&record, true), None, "no request left");
+        record.client.push(1, Event::Request);
+        assert_eq!((arrived(&record, true), arrived(&record, false)), (Some(false), None));
+        record.proof = Proof::Valid;
+        assert_eq!(arrived(&record, false), Some(true));
+        record = Record { witness: Witness::Absent, proof: Proof::None, ..record };
+        assert_eq!(arrived(&record, true), None);
     }
 
     #[test]

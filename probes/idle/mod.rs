@@ -112,7 +112,8 @@ const STEP_PART: u64 = 50;
 pub fn finer(transport: Transport, first_speaker: Speaker, survived_ms: u64, lost_ms: u64) -> Vec<Asked> {
     let step = STEP_MS.max(lost_ms / STEP_PART);
     let between = (1..).map(|number| survived_ms + number * step).take_while(|silent_ms| *silent_ms < lost_ms);
-    between.map(|silent_ms| Asked { transport, silent_ms, first_speaker, finer: true }).collect()
+    // The one that died, too: where it lives now, a moment's trouble and no limit had ended it.
+    between.chain([lost_ms]).map(|silent_ms| Asked { transport, silent_ms, first_speaker, finer: true }).collect()
 }
 
 impl Probe for Idle {

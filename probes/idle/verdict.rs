@@ -278,11 +278,11 @@ fn limit(fates: &[(u64, Fate)], first_speaker: Speaker, around: &Circumstances) 
     let agree = AGREE_MS.saturating_add(around.client_lag_ms);
     // A limit ends everything beyond it. A survivor above a death says that it was no limit.
     let beyond = [silent.map(|(silence, ..)| silence), shortest_loud.map(|after| after.saturating_add(agree))];
-    if let Some(died) = beyond.into_iter().flatten().min().filter(|died| *died < survived) {
+    if let Some(died) = beyond.into_iter().flatten().min().filter(|died| *died <= survived) {
         return Finding::new(
             UNSTEADY,
             format!(
-                "A silence of {} was survived although a shorter one was not ({}): this is no steady limit.",
+                "A silence of {} was survived although one of {} was not: this is no steady limit.",
                 seconds(survived),
                 seconds(died)
             ),

@@ -320,6 +320,8 @@ fn a_second_ladder_closes_in_on_the_limit_or_contradicts_it() {
          "idle.dropped-silently survived_ms=6000 lost_ms=7000"),
         ("at its lower end", with(vec![silent(5_000), given_up(6_000)]), "idle.dropped-silently survived_ms=4000 lost_ms=5000"),
         ("at its upper end", with(vec![lived(5_000), lived(8_000)]), "idle.dropped-silently survived_ms=8000 lost_ms=9000"),
+        ("the one that had died lived", with(vec![lived(5_000), lived(8_000), lived(9_000)]),
+         "idle.unsteady survived_ms=9000 lost_ms=9000"),
         ("a longer one lived", with(vec![silent(5_000), lived(8_000)]), "idle.unsteady survived_ms=8000 lost_ms=5000"),
         ("told the second time", with(vec![lived(5_000), ended(7_300)]), "idle.unsteady survived_ms=5000"),
     ]);

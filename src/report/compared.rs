@@ -95,7 +95,7 @@ impl Compared {
             }
             () if helps && harms => "The proxy's way and the direct way fail differently.",
             () if helps => {
-                "Without the proxy it goes better: what fails here is the doing of the proxy, or of what stands behind it."
+                "Without the proxy it goes better: the proxy, or what stands behind it, is the likely cause of what fails here."
             }
             () if harms => "Through the proxy it goes better than without it.",
             () if !self.findings.is_empty() => "Every transport has the same verdict without the proxy.",

@@ -95,7 +95,7 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         started = run.reach() => started,
         () = stop.cancelled() => None,
     };
-    // It has its own patience, shorter than any run.
+    // It has its own patience, and works beside the run.
     let machine = {
         let (route, leg) = (run.route.clone(), run.options.leg);
         tokio::spawn(async move { route.machine(leg).await })

@@ -14,12 +14,14 @@ use crate::exit;
 use crate::net::secret::Secret;
 use crate::report::{Compared, Format, Report, Series};
 use crate::upload;
+use proxyprobe_probes::Evidence;
+use proxyprobe_probes::failure::Kind;
 use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::io::pen::Entropy;
-use proxyprobe_probes::reach::PROXY_AUTH_REQUIRED;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Kept;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -172,7 +174,7 @@ async fn runs(
         let also = applications(flags, ways, ways.embedded.is_none().then(|| route.proxies()))?;
         let ran = check(check::Options { also, ..options.clone() }, Arc::new(route), &numbered, stop.clone()).await;
         // A password that was refused is not sent again by the next run: accounts are locked after a few.
-        let locked_out = ran.report.judgement.findings.iter().any(|finding| finding.code == PROXY_AUTH_REQUIRED);
+        let locked_out = was_refused(&ran.report);
         so_far.add(ran);
         let enough = match (flags.repeat, flags.during) {
             (Some(times), _) => so_far.series.runs.len() >= times as usize,
@@ -195,6 +197,15 @@ async fn runs(
         report.about.without_proxy = Some(Compared::new(report, &direct.report));
     }
     Ok(())
+}
+
+/// Whether a proxy refused credentials, on the way to the server or to the application.
+fn was_refused(report: &Report) -> bool {
+    let mut records = report.hearing.evidence.values().flat_map(BTreeMap::values).flat_map(Evidence::records);
+    records.any(|record| {
+        let failed = record.client.failed().map(|(_, failure)| &failure.kind);
+        failed.is_some_and(|kind| matches!(kind, Kind::CredentialsRefused { .. }))
+    })
 }
 
 /// Says which of several runs it is.

@@ -167,6 +167,15 @@ fn learn(value: &Value, field: &str, tokens: &mut Tokens) {
         Value::String(text) => match Type::of(field) {
             Type::Host => tokens.learn_host(text),
             Type::Url => tokens.learn_url(text),
+            // A way, as `http-proxy HOST:PORT` or `the script URL`.
+            _ if field == "says" => {
+                let named = text.rsplit(' ').next().unwrap_or_default();
+                if named.contains("://") {
+                    tokens.learn_url(named)
+                } else if named.contains(':') {
+                    tokens.learn_host(named)
+                }
+            }
             _ => {}
         },
         Value::Array(all) => all.iter().for_each(|one| learn(one, field, tokens)),

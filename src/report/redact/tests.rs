@@ -50,3 +50,17 @@ fn a_name_in_hex_is_hidden_and_keeps_its_length() {
     // "probe.corp.example" between two other bytes.
     assert_eq!(tokens.hex("0070726f62652e636f72702e6578616d706c65ff"), format!("00{}ff", "78".repeat(18)));
 }
+
+#[test]
+fn a_way_that_was_not_taken_is_hidden_too() {
+    let mut tokens = Tokens::new(Redaction::Share);
+    let mut settings = serde_json::json!([
+        { "place": "environment", "says": "direct" },
+        { "place": "GNOME", "says": "http-proxy proxy01:3128" },
+        { "place": "WinHTTP", "says": "the script http://pac02/proxy.pac" },
+    ]);
+    learn(&settings, "", &mut tokens);
+    hide(&mut settings, "", &mut tokens);
+    let text = settings.to_string();
+    assert!(!text.contains("proxy01") && !text.contains("pac02") && text.contains("\"direct\""), "{text}");
+}

@@ -106,8 +106,28 @@ impl Decrypt {
 /// The most bytes of a ClientHello that are read: one record holds at most 16 KiB (RFC 8446 section 5.1), few need two.
 const LIMIT: usize = 32 * 1024;
 
+/// A TLS session that was begun: the connection, what was read of it, and the server that it names; an empty name is none.
+pub(super) struct Begun {
+    pub(super) client: Io,
+    pub(super) onward: Onward,
+    pub(super) read: Vec<u8>,
+    pub(super) named: String,
+}
+
+/// Reads the ClientHello. What is no TLS is passed on, and nothing is left to be done with it.
+pub(super) async fn begun(client: Io, onward: Onward) -> Option<Begun> {
+    let (mut client, first) = relay::peek(client).await?;
+    if first != HANDSHAKE {
+        relay::through(client, onward).await;
+        return None;
+    }
+    let mut read = Vec::new();
+    let named = hello(&mut client, &mut read).await?;
+    Some(Begun { client, onward, read, named })
+}
+
 /// Reads until the ClientHello is whole, and says which server it names; an empty name is none.
-pub(super) async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<String> {
+async fn hello(client: &mut Io, read: &mut Vec<u8>) -> Option<String> {
     let mut acceptor = Acceptor::default();
     loop {
         let before = read.len();

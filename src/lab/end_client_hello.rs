@@ -1,6 +1,6 @@
 //! Ends a TLS session at its first message: by the name in it, or whatever the name.
 
-use super::decrypt::{HANDSHAKE, hello};
+use super::decrypt::{Begun, begun};
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::sync::Arc;
@@ -37,13 +37,7 @@ impl Middlebox for EndClientHello {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let (by, whose, name) = (self.by.clone(), self.whose.clone(), self.name.clone());
         Box::pin(async move {
-            let Some((mut client, first)) = relay::peek(client).await else { return };
-            if first != HANDSHAKE {
-                relay::through(client, onward).await;
-                return;
-            }
-            let mut read = Vec::new();
-            let Some(named) = hello(&mut client, &mut read).await else { return };
+            let Some(Begun { mut client, onward, read, named }) = begun(client, onward).await else { return };
             let meant = name == "any" || named.eq_ignore_ascii_case(&name);
             match (whose.as_str(), named.is_empty()) {
                 ("all", _) | ("named", false) | ("unnamed", true) if meant => match by.as_str() {

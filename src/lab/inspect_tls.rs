@@ -1,6 +1,6 @@
 //! Inspects TLS: signs the server's name anew with a root of its own.
 
-use super::decrypt::{Decrypt, HANDSHAKE, hello};
+use super::decrypt::{Begun, Decrypt, begun};
 use super::relay::Passes;
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
 use proxyprobe_probes::io::{BoxFuture, Io};
@@ -64,13 +64,7 @@ impl Middlebox for Selective {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
         let (inspection, name, except) = (self.inspection.clone(), self.name.clone(), self.except.clone());
         Box::pin(async move {
-            let Some((mut client, first)) = relay::peek(client).await else { return };
-            if first != HANDSHAKE {
-                relay::through(client, onward).await;
-                return;
-            }
-            let mut read = Vec::new();
-            let Some(mut named) = hello(&mut client, &mut read).await else { return };
+            let Some(Begun { client, onward, read, mut named }) = begun(client, onward).await else { return };
             if named.is_empty() {
                 named = onward.host().unwrap_or_default().to_owned();
             }

@@ -106,6 +106,10 @@ fn events(what: &str, at: u64) -> Vec<Event> {
             })
         }
         "close" => Event::Ended(End::CloseFrame(of.parse().unwrap())),
+        "carried" => {
+            let (sent, received) = of.split_once('+').unwrap();
+            Event::Carried(sent.parse().unwrap(), received.parse().unwrap())
+        }
         "piece" => Event::Piece(of.parse().unwrap()),
         "foreign" => Event::Foreign(Untrusted::new("<html>")),
         "fin" | "reset" | "complete" => Event::Ended(named(json!(kind))),

@@ -42,6 +42,8 @@ pub enum Event {
     Piece(u32),
     /// A message of our other half arrived and is not as it was sent: what, its number, and the bytes that arrived.
     Altered(What, u32, u32),
+    /// How many bytes this end has sent and received on the connection so far, as its lowest layer saw them.
+    Carried(u64, u64),
     /// The silence that was asked for is over.
     SilenceOver,
     /// Bytes that our other half never sends.

@@ -3,7 +3,7 @@
 use super::heads::{raw_head, seen, version};
 use super::observe::{Page, Scene};
 use super::proof::Prover;
-use super::{Observer, Purpose, Way};
+use super::{Observer, Purpose, Way, WayOn};
 use crate::exchange::{Proof, ResponseHead};
 use crate::failure::{Failure, Kind, Operation};
 use crate::timeline::{End, Event};
@@ -11,9 +11,12 @@ use crate::untrusted::Untrusted;
 use crate::wire::{PROOF_HEADER, route_path};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,7 +30,18 @@ pub struct Answer {
     /// The connection under it.
     pub observer: Observer,
     body: Incoming,
-    _driver: Driver,
+    /// None where the connection carries on.
+    _driver: Option<Driver>,
+}
+
+/// An open connection on which requests follow one another.
+pub struct Connection {
+    sender: SendRequest<UnsyncBoxBody<Bytes, Infallible>>,
+    driver: Driver,
+    way: WayOn,
+    used: bool,
+    /// The connection under it.
+    pub observer: Observer,
 }
 
 /// Ends the connection when dropped.
@@ -62,54 +76,84 @@ pub async fn send(
     body: Bytes,
     within: Duration,
 ) -> Result<Answer, Failure> {
-    let observer = way.io.observer();
-    let peer = Untrusted::new(&way.host);
-    let fail = |kind: Kind, detail: &str| Failure {
-        operation: Operation::Request,
-        kind,
-        peer: peer.clone(),
-        detail: Untrusted::new(detail),
-    };
-    let own = way.headers_for(method.as_str(), path);
-    let mut request = Request::builder().method(method).uri(format!("{}{path}", way.prefix));
-    if let Some(all) = request.headers_mut() {
-        if let Ok(host) = way.host.parse() {
-            all.insert(header::HOST, host);
-        }
-        all.extend(own);
-        all.extend(headers);
-    }
-    let request = request.body(Full::new(body)).map_err(|error| fail(Kind::Other, &error.to_string()))?;
-    let exchange = async {
-        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-            .title_case_headers(true)
-            .max_buf_size(HEAD_BYTES)
-            .handshake(TokioIo::new(way.io))
-            .await?;
+    let mut connection = Connection::over(way).await?;
+    let answer = connection.send(method, path, headers, Full::new(body).boxed_unsync(), within).await?;
+    Ok(Answer { _driver: Some(connection.driver), ..answer })
+}
+
+impl Connection {
+    /// On an open way; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the connection is over already.
+    pub async fn over(way: Way) -> Result<Self, Failure> {
+        let observer = way.io.observer();
+        let (io, way) = way.split();
+        let mut builder = hyper::client::conn::http1::Builder::new();
+        builder.title_case_headers(true).max_buf_size(HEAD_BYTES);
+        let (sender, connection) =
+            builder.handshake(TokioIo::new(io)).await.map_err(|error| explain(&error, &observer, &way.host))?;
         let driver = Driver(tokio::spawn(async move {
             // Its end is seen through the body and the observer.
             let _ = connection.await;
         }));
-        // The sender is kept until the head is there: dropping it earlier would end the connection.
-        sender.send_request(request).await.map(|response| (response, driver))
-    };
-    let (response, driver) = match timeout(within, exchange).await {
-        Err(_) => return Err(fail(Kind::TimedOut, "")),
-        Ok(Ok(done)) => done,
-        Ok(Err(error)) => return Err(explain(&error, &observer, fail)),
-    };
-    let (parts, body) = response.into_parts();
-    let header_proof = parts.headers.get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let head = ResponseHead {
-        status: parts.status.as_u16(),
-        version: version(parts.version).to_owned(),
-        headers: seen(&parts.headers),
-        raw: raw_head(&observer.first_bytes()),
-    };
-    Ok(Answer { head, header_proof, observer, body, _driver: driver })
+        Ok(Self { sender, driver, way, used: false, observer })
+    }
+
+    /// Whether another request may follow, once the body of the last answer was read.
+    pub async fn goes_on(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// As [`request`].
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: UnsyncBoxBody<Bytes, Infallible>,
+        within: Duration,
+    ) -> Result<Answer, Failure> {
+        if std::mem::replace(&mut self.used, true) {
+            // What comes next begins with the head of the next answer.
+            self.observer.take_first_bytes();
+        }
+        let own = self.way.headers_for(method.as_str(), path);
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.way.prefix));
+        if let Some(all) = request.headers_mut() {
+            if let Ok(host) = self.way.host.parse() {
+                all.insert(header::HOST, host);
+            }
+            all.extend(own);
+            all.extend(headers);
+        }
+        let request = request.body(body).map_err(|error| failure(&self.way.host, Kind::Other, &error.to_string()))?;
+        let response = match timeout(within, self.sender.send_request(request)).await {
+            Err(_) => return Err(failure(&self.way.host, Kind::TimedOut, "")),
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(explain(&error, &self.observer, &self.way.host)),
+        };
+        let (parts, body) = response.into_parts();
+        let header_proof = parts.headers.get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let head = ResponseHead {
+            status: parts.status.as_u16(),
+            version: version(parts.version).to_owned(),
+            headers: seen(&parts.headers),
+            raw: raw_head(&self.observer.first_bytes()),
+        };
+        Ok(Answer { head, header_proof, observer: self.observer.clone(), body, _driver: None })
+    }
 }
 
-fn explain(error: &hyper::Error, observer: &Observer, fail: impl Fn(Kind, &str) -> Failure) -> Failure {
+fn failure(peer: &str, kind: Kind, detail: &str) -> Failure {
+    Failure { operation: Operation::Request, kind, peer: Untrusted::new(peer), detail: Untrusted::new(detail) }
+}
+
+fn explain(error: &hyper::Error, observer: &Observer, peer: &str) -> Failure {
+    let fail = |kind, detail: &str| failure(peer, kind, detail);
     let first = observer.first_bytes();
     match observer.ended() {
         _ if error.is_parse_too_large() => fail(Kind::TooLarge, "the head of the answer is larger than 64 KiB"),

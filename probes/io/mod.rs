@@ -72,8 +72,18 @@ struct State {
     keep_written: usize,
     last: Vec<u8>,
     ended: Option<(Instant, End)>,
+    carried: Carried,
     held: bool,
     parked: Option<Box<dyn Stream>>,
+}
+
+/// How many bytes a connection has carried: what the lowest layer sees, TLS records and all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// From this end.
+    pub sent: u64,
+    /// To this end.
+    pub received: u64,
 }
 
 impl Io {
@@ -118,6 +128,11 @@ impl Observer {
     pub fn ended(&self) -> Option<(Instant, End)> {
         let below = self.0.below.as_ref().and_then(Observer::ended);
         below.or_else(|| self.0.lock().ended.clone())
+    }
+
+    /// How much the connection has carried so far.
+    pub fn carried(&self) -> Carried {
+        self.0.below.as_ref().map_or_else(|| self.0.lock().carried, Observer::carried)
     }
 
     /// The first bytes that were read.
@@ -197,6 +212,7 @@ impl AsyncRead for Io {
             Ok(()) => {
                 let new = buf.filled().get(before..).unwrap_or_default();
                 let mut state = self.shared.lock();
+                state.carried.received += new.len() as u64;
                 if new.is_empty() {
                     if had_room {
                         state.ended.get_or_insert_with(|| (Instant::now(), End::Fin));
@@ -222,6 +238,7 @@ impl AsyncWrite for Io {
         let result = ready!(self.stream()?.poll_write(cx, bytes));
         {
             let mut state = self.shared.lock();
+            state.carried.sent += result.as_ref().map_or(0, |size| *size as u64);
             // Of what could not be written it is not known either how much of it has left.
             let size = result.as_ref().map_or(bytes.len(), |size| *size);
             let room = state.keep_written.saturating_sub(state.written.len()).min(size);
@@ -324,11 +341,35 @@ pub type Sign = Arc<dyn Fn(&str, &str) -> Option<HeaderValue> + Send + Sync>;
 impl Way {
     /// The headers of a request for `path` by `method`, but for `Host`.
     pub fn headers_for(&self, method: &str, path: &str) -> HeaderMap {
-        let mut headers = self.headers.clone();
-        let signed = self.sign.as_ref().and_then(|sign| sign(method, &format!("{}{path}", self.prefix)));
-        if let Some(value) = signed {
-            headers.insert(PROXY_AUTHORIZATION, value);
-        }
-        headers
+        headers_for(&self.headers, self.sign.as_ref(), method, &format!("{}{path}", self.prefix))
     }
+
+    /// Takes the stream apart from how requests on it are written.
+    pub(crate) fn split(self) -> (Io, WayOn) {
+        let Way { io, prefix, host, headers, sign, .. } = self;
+        (io, WayOn { prefix, host, headers, sign })
+    }
+}
+
+/// How requests on a way are written.
+pub(crate) struct WayOn {
+    pub(crate) prefix: String,
+    pub(crate) host: String,
+    headers: HeaderMap,
+    sign: Option<Sign>,
+}
+
+impl WayOn {
+    /// The headers of a request for `path` by `method`, but for `Host`.
+    pub(crate) fn headers_for(&self, method: &str, path: &str) -> HeaderMap {
+        headers_for(&self.headers, self.sign.as_ref(), method, &format!("{}{path}", self.prefix))
+    }
+}
+
+fn headers_for(headers: &HeaderMap, sign: Option<&Sign>, method: &str, target: &str) -> HeaderMap {
+    let mut headers = headers.clone();
+    if let Some(value) = sign.and_then(|sign| sign(method, target)) {
+        headers.insert(PROXY_AUTHORIZATION, value);
+    }
+    headers
 }

@@ -9,10 +9,15 @@ use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::io::pen::Clock;
 use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WITNESS_ROUTE, WitnessPage, route_path};
 use std::collections::HashSet;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// The most pages that are read: more than a server keeps of one run.
 const PAGES: usize = 200;
+
+/// How long a page may take to come, once its head is there within the time of any answer: 80 KiB, which is what a standard run
+/// leaves, at 64 kbit/s.
+const PAGE: Duration = Duration::from_secs(10);
 
 /// Reads the whole witness, each page on a fresh connection, over the first leg on which that is possible.
 pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clock) -> WitnessRead {
@@ -59,7 +64,7 @@ async fn page(scene: &Scene, from: usize) -> Option<WitnessPage> {
         let mut answer = request(way, http::Method::GET, &path, http::HeaderMap::new(), scene.answer()).await.ok()?;
         proven_body(&scene.prover, &nonce, WITNESS_ROUTE, &mut answer, WITNESS_PAGE_BYTES + 64 * 1024).await.ok()
     };
-    let (proof, text) = timeout(scene.answer(), reading).await.ok()??;
+    let (proof, text) = timeout(PAGE.max(scene.answer()), reading).await.ok()??;
     // A record that is not proven to be this run's and this request's is nobody's testimony.
     if proof != Proof::Valid {
         return None;

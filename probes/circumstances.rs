@@ -38,6 +38,10 @@ pub struct Circumstances {
     /// What the connections of the leg that is judged did together; derived from the evidence.
     #[serde(skip)]
     pub company: Company,
+    /// Whether a POST was answered before anything else was open on the leg that is judged; none where none was sent. Derived from
+    /// the evidence.
+    #[serde(skip)]
+    pub post_at_first: Option<bool>,
     /// What is known of TLS to the paired server; derived from the evidence.
     #[serde(skip)]
     pub server_tls: ServerTls,

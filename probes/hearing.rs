@@ -3,11 +3,12 @@
 use crate::causes;
 use crate::circumstances::{Circumstances, refused_at_the_door};
 use crate::company::{Company, Member};
-use crate::exchange::{Exchange, Record, ServerNotes, Witness};
+use crate::exchange::{Exchange, Proof, Record, ServerNotes, Witness};
 use crate::finding::{Code, Finding, Outcome, Verdict};
+use crate::latency::Times;
 use crate::plan::Plan;
 use crate::products::{self, Product, Seen};
-use crate::reach;
+use crate::reach::{self, Step};
 use crate::recommend::{Answers, Price, Recommendation, Situation, recommend};
 use crate::timeline::{Event, What};
 use crate::tls::ServerTls;
@@ -109,7 +110,8 @@ impl Hearing {
         for evidence in self.evidence.values() {
             for (leg, evidence) in evidence {
                 let (company, server_tls) = (self.company(*leg), server_tls.clone());
-                let around = Circumstances { company, server_tls, ..self.circumstances.clone() };
+                let post_at_first = self.post_at_first(*leg);
+                let around = Circumstances { company, server_tls, post_at_first, ..self.circumstances.clone() };
                 let via =
                     evidence.records().into_iter().find_map(|record| record.opened.as_ref()).map(|opened| opened.via.as_str());
                 for mut finding in evidence.judge(&around) {
@@ -143,14 +145,37 @@ impl Hearing {
                 .filter_map(|(transport, legs)| Some((*transport, legs.get(&self.leg.other())?.verdict)))
                 .collect(),
             price: self.price(),
+            times: self.times(),
             measured: true,
         });
         Judgement { findings, transports, recommendation, verdict: overall(decided.values().copied()) }
     }
 
-    /// What a request costs on the deciding leg. Requests that are held on purpose and streams that say nothing until they have
+    /// Whether the POST that starts a run was answered on this leg.
+    fn post_at_first(&self, leg: Leg) -> Option<bool> {
+        let Evidence::Reach(all) = self.evidence.get(&ProbeId::Reach)?.get(&leg)? else { return None };
+        let by = |step: Step| all.iter().filter(move |one| one.asked.step == step).map(|one| one.record.proof == Proof::Valid);
+        match (by(Step::Start).next()?, by(Step::StartByGet).any(|valid| valid)) {
+            (true, _) => Some(true),
+            // That another method got through is what makes it the method's fault.
+            (false, got) => got.then_some(false),
+        }
+    }
+
+    /// What messages and requests took on the deciding leg, where the machines were quiet enough to tell.
+    fn times(&self) -> Option<Times> {
+        match self.evidence.get(&ProbeId::Latency)?.get(&self.leg)? {
+            Evidence::Latency(all) if !self.circumstances.timers_late() => Some(Times::of(all)),
+            _ => None,
+        }
+    }
+
+    /// What a request costs on the deciding leg: as the requests of the latency probe show, or else all others. Requests that are held on purpose and streams that say nothing until they have
     /// something to say are left out.
     fn price(&self) -> Option<Price> {
+        if let Some(price) = self.times().as_ref().and_then(Price::measured) {
+            return Some(price);
+        }
         let at_once = [ProbeId::Reach, ProbeId::Upgrade, ProbeId::Zombie, ProbeId::Idle, ProbeId::Lifetime];
         let all = at_once.iter().filter_map(|probe| self.evidence.get(probe)?.get(&self.leg));
         Price::of(all.flat_map(Evidence::records))
@@ -245,7 +270,9 @@ impl Hearing {
     fn company(&self, leg: Leg) -> Company {
         let busy = |probe: ProbeId| matches!(probe, ProbeId::Zombie | ProbeId::Sse | ProbeId::Lifetime);
         let mut members = Vec::new();
-        for (probe, legs) in self.evidence.iter().filter(|(probe, _)| **probe != ProbeId::Also) {
+        // What the latency probe opens lives for a moment, at a beat of its own.
+        let apart = [ProbeId::Also, ProbeId::Latency];
+        for (probe, legs) in self.evidence.iter().filter(|(probe, _)| !apart.contains(probe)) {
             for (leg, evidence) in legs {
                 members.extend(evidence.records().into_iter().map(|record| Member { leg: *leg, busy: busy(*probe), record }));
             }
@@ -308,6 +335,8 @@ fn concerns(finding: &Finding, transport: Transport) -> bool {
         ("upgrade" | "zombie", None) => transport == Transport::WebSocket,
         ("sse", None) => transport == Transport::Sse,
         ("long_poll", None) => transport == Transport::LongPolling,
+        // Times, and what was not judged: no transport is the worse for it.
+        ("latency", None) => false,
         // Reaching concerns all of them.
         _ => true,
     }

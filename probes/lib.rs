@@ -35,5 +35,6 @@ probes! {
     lifetime: Lifetime,
     sse: Sse,
     long_poll: LongPoll,
+    latency: Latency,
     also: Also,
 }

@@ -27,6 +27,10 @@ pub struct Plan {
     /// The most silent connections at once on a leg; none for as many as the depth has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<u8>,
+    /// The time between two things that the application's client sends, in milliseconds, where it was told; see
+    /// [`crate::recommend::Demand`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_every_ms: Option<u64>,
 }
 
 /// What a probe costs the path while it runs, and so what it may run beside.
@@ -38,6 +42,8 @@ pub enum Cost {
     Steady,
     /// Measures a beat: wants the path to itself but for quiet ones.
     Cadence,
+    /// Measures times: comes after what measures a beat, with the path to itself but for quiet and steady ones.
+    Timing,
 }
 
 /// An answer may take this many round trips: connection, TLS and three retransmissions.
@@ -59,7 +65,7 @@ impl Plan {
             // Past the 60 s that is the default of the common load balancers.
             Depth::Deep => 66_000,
         };
-        Self { depth, longest_idle_ms: idle_ms.unwrap_or(default), answer_ms: Self::ANSWER_MS, ladder: None }
+        Self { depth, longest_idle_ms: idle_ms.unwrap_or(default), answer_ms: Self::ANSWER_MS, ladder: None, send_every_ms: None }
     }
 
     /// The same plan on a path with this round trip: slow is not broken.

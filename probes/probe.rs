@@ -19,6 +19,8 @@ pub trait Probe {
     const COST: Cost;
     /// Whether the server keeps what lies below HTTP on its connections: raw heads and the TLS session.
     const LOOKS_BELOW: bool = false;
+    /// Whether requests of one name follow one another on a connection, and share one record at the server.
+    const IN_SERIES: bool = false;
     /// What is asked on one connection.
     type Asked: Serialize + DeserializeOwned + JsonSchema + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static;
 
@@ -103,6 +105,11 @@ macro_rules! probes {
             /// Whether the server keeps what lies below HTTP on its connections.
             pub fn looks_below(self) -> bool {
                 match self { $(ProbeId::$name => $module::$name::LOOKS_BELOW,)+ }
+            }
+
+            /// Whether requests of one name share one record at the server.
+            pub fn in_series(self) -> bool {
+                match self { $(ProbeId::$name => $module::$name::IN_SERIES,)+ }
             }
 
             /// Reads saved evidence.

@@ -3,6 +3,7 @@
 //! The rules are one ordered table. The first that holds decides.
 
 mod answers;
+mod demand;
 mod intervals;
 mod next;
 mod price;
@@ -10,11 +11,13 @@ mod rules;
 mod walk;
 
 pub use answers::{Answers, Asked, Between, Client, Sends};
+pub use demand::Demand;
 pub use next::{Next, Who};
 pub use price::Price;
 pub use walk::Step;
 
 use crate::finding::{Code, Finding, Outcome, Verdict};
+use crate::latency::{self, Times};
 use crate::transport::{Leg, Transport};
 use crate::zombie;
 use crate::{headers, reach, sse, tls};
@@ -47,6 +50,8 @@ pub struct Situation {
     pub elsewhere: BTreeMap<Transport, Verdict>,
     /// What a request costs here.
     pub price: Option<Price>,
+    /// What messages and requests took here, where that was measured.
+    pub times: Option<Times>,
     /// Whether the verdicts are of a path, and not of none in particular.
     pub measured: bool,
 }
@@ -158,6 +163,7 @@ impl Default for Situation {
             leg: Leg::Https,
             elsewhere: BTreeMap::new(),
             price: None,
+            times: None,
             measured: true,
         }
     }
@@ -219,7 +225,19 @@ impl Situation {
     }
 
     fn needs_websocket(&self) -> bool {
-        self.answers.interactive || self.answers.client_sends == Sends::HighFrequency
+        // Where it was not measured whether requests would do, nobody may rely on them.
+        let too_much = self.answers.demand.is_some() && !self.demand_met().is_some_and(|(met, _)| met);
+        self.answers.interactive || self.answers.client_sends == Sends::HighFrequency || too_much
+    }
+
+    /// Whether requests meet what the client needs, and what they took; none where there is no such need, or no measurement.
+    fn demand_met(&self) -> Option<(bool, u64)> {
+        self.answers.demand?.met(self.times.as_ref()?)
+    }
+
+    /// Whether requests of the client's own do not get through beside a stream, or at all.
+    fn requests_stopped(&self) -> bool {
+        self.findings.iter().any(|f| [latency::UPLOAD_STALLED, latency::UPLOAD_REFUSED].contains(&f.code))
     }
 
     /// What was measured outranks an assumption, and an answer that was given outranks both.

@@ -10,7 +10,7 @@ mod shown;
 
 pub use lab::{Lab, LabEnds, LabReplay, LabRole, LabRun};
 pub use limits::LimitFlags;
-pub use questions::{AnswerFlags, ClientChoice, NetworkChoice, SendsChoice};
+pub use questions::{AnswerFlags, ClientChoice, DemandFlags, NetworkChoice, SendsChoice};
 pub use route::{ProxyAuthChoice, RouteFlags, read_resolve};
 pub use serve::{LogFormat, Serve};
 pub use settings::parse;
@@ -110,6 +110,9 @@ pub struct Check {
     /// The answers to the questions
     #[command(flatten)]
     pub answers: AnswerFlags,
+    /// The first question as figures
+    #[command(flatten)]
+    pub demand: DemandFlags,
     /// Ask the questions that no flag answers on the terminal
     #[arg(long)]
     pub ask: bool,

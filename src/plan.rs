@@ -1,4 +1,4 @@
-//! One scheduler: quiet probes first and all together, then what measures a beat.
+//! One scheduler: quiet probes first and all together, then what measures a beat, then what measures times.
 
 use crate::also::Visits;
 use proxyprobe_probes::io::BoxFuture;
@@ -27,6 +27,7 @@ pub(crate) struct Schedule {
     quiet: JoinSet<()>,
     steady: JoinSet<()>,
     cadence: JoinSet<()>,
+    timing: Vec<BoxFuture<'static, ()>>,
     waiting: Vec<(Cost, BoxFuture<'static, ()>)>,
     opening: mpsc::Receiver<std::convert::Infallible>,
 }
@@ -40,6 +41,7 @@ impl Schedule {
             quiet: JoinSet::new(),
             steady: JoinSet::new(),
             cadence: JoinSet::new(),
+            timing: Vec::new(),
             waiting: Vec::new(),
             opening: opened,
         };
@@ -50,10 +52,12 @@ impl Schedule {
                 let leg = scene.leg;
                 let (work, read) = Observation::split(probe.observe(scene));
                 schedule.reading.entry(*probe).or_default().insert(leg, read);
-                if quiet {
-                    schedule.quiet.spawn(work);
-                } else {
-                    schedule.waiting.push((probe.cost(), work));
+                match probe.cost() {
+                    Cost::Quiet => {
+                        schedule.quiet.spawn(work);
+                    }
+                    Cost::Timing => schedule.timing.push(work),
+                    cost => schedule.waiting.push((cost, work)),
                 }
             }
         }
@@ -74,9 +78,13 @@ impl Schedule {
         opened
     }
 
-    /// Waits until no beat is measured any more: from then on, asking the witness disturbs nothing.
+    /// Waits until no beat and no time is measured any more: from then on, asking the witness disturbs nothing.
     pub(crate) async fn beat_over(&mut self) {
         // A probe that crashed leaves what it had written.
+        while self.cadence.join_next().await.is_some() {}
+        for work in self.timing.drain(..) {
+            self.cadence.spawn(work);
+        }
         while self.cadence.join_next().await.is_some() {}
     }
 

@@ -208,6 +208,13 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "long_poll.cached" => plays("cache-answers"),
         "long_poll.abort-not-propagated" => plays("keep-aborted-requests"),
         "long_poll.refused" => Part::Cannot("the lab cannot tell a poll from another request"),
+        "latency.upload-stalled" | "latency.upload-refused" if word("fate") == "emptied" || word("direction") == "to-client" => {
+            Part::Cannot("the lab has no middlebox for it")
+        }
+        "latency.upload-stalled" => one(format!("stop-uploads:with={}", stopped(word("fate")))),
+        "latency.upload-refused" => one(format!("stop-uploads:which=all,with={}", stopped(word("fate")))),
+        "latency.chunked-upload-refused" => plays("stop-uploads:which=chunked,with=411"),
+        "latency.round-trip" => Part::Follows,
         "idle.ladder-limited" => Part::Cannot("the report does not say how many connections are allowed at once"),
         "idle.unsteady" => Part::Cannot("what is unsteady has no rule that could be played"),
         "tls.handshake-refused" if word("how") == "closed" => plays("end-client-hello:by=fin"),
@@ -217,5 +224,15 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         id if id.starts_with("reach.") => Part::Cannot("names, routes, logins and certificates are not played"),
         id if id.ends_with(".inconclusive") => Part::Cannot("it is not known what happened"),
         _ => Part::Cannot("the lab has no middlebox for it"),
+    }
+}
+
+/// What stands for the fate of a request.
+fn stopped(fate: &str) -> &'static str {
+    match fate {
+        "silence" => "silence",
+        "reset" | "closed" => "reset",
+        "status-411" => "411",
+        _ => "403",
     }
 }

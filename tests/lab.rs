@@ -44,6 +44,8 @@ mod streams;
 mod upgraded;
 #[path = "lab/upgrading.rs"]
 mod upgrading;
+#[path = "lab/uploads.rs"]
+mod uploads;
 
 use proxyprobe::lab::ALL;
 
@@ -74,6 +76,7 @@ ring! {
     streams: hold_stream, hold_until_bytes, batch_events, trickle_stream, delay_events, keep_one_event;
     altered: compress_stream, withhold_head, change_content_type, show_progress_page, inject_text, repeat_events, cut_streams;
     polls: give_up_on_answers, cache_answers, keep_aborted_requests, retry_requests;
+    uploads: stop_uploads;
     paths: link, lose_server;
 }
 

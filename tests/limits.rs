@@ -1,12 +1,14 @@
-//! Limits to the tenth of a second: relays of the lab with limits that no rung of a ladder has, at deep depth, in memory.
+//! Figures to the tenth of a second and below: relays of the lab with limits that no rung of a ladder has, and with delays, in memory.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use proxyprobe::report::Report;
 use proxyprobe::selftest::{Scenario, hear};
 use proxyprobe_probes::finding::Finding;
 use proxyprobe_probes::idle::rungs;
+use proxyprobe_probes::io::pipe::Link;
 use proxyprobe_probes::plan::{Depth, Plan};
 use proxyprobe_probes::transport::{Leg, Transport};
+use std::time::Duration;
 
 /// The limits, in milliseconds.
 const LIMITS: [u64; 4] = [7_300, 12_900, 29_700, 31_200];
@@ -102,4 +104,26 @@ fn a_ladder_keeps_to_the_connections_that_it_may_have() {
         );
     }
     assert_eq!(rungs(&Plan { ladder: Some(200), ..Plan::new(Depth::Deep, None) }), rungs(&Plan::new(Depth::Deep, None)));
+}
+
+/// What a message, a request and a connection take is the delay of the path, to two milliseconds and a fiftieth.
+#[test]
+fn times_are_those_of_the_path() {
+    for (leg, handshake) in [(Leg::Http, 1), (Leg::Https, 2)] {
+        for one_way_ms in [1, 10, 75, 150] {
+            let boxes = vec![format!("link:latency={one_way_ms}ms").parse().unwrap()];
+            let path = Link { latency: Duration::ZERO, ..Link::default() };
+            let scenario = Scenario { boxes, on: vec![leg], leg, idle_ms: 3_000, link: path, ..Scenario::default() };
+            let report = hear(&scenario).unwrap();
+            let all = &report.judgement.findings;
+            let times = all.iter().find(|finding| finding.code.id == "latency.round-trip" && finding.leg == Some(leg)).unwrap();
+            let there_and_back = 2 * one_way_ms;
+            // The relay takes the connection itself; what is left of it is TLS.
+            let rows = [("websocket_p50_ms", 1), ("request_p50_ms", 1), ("new_connection_p50_ms", handshake - 1)];
+            for (name, round_trips) in rows {
+                let (found, expected) = (times.number(name).unwrap(), round_trips * there_and_back);
+                assert!(found.abs_diff(expected) <= 2 + expected / 50, "{leg}, {one_way_ms} ms: {name} {found}, not {expected}");
+            }
+        }
+    }
 }

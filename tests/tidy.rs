@@ -236,6 +236,7 @@ const NOT_PLAYED: &[(&str, &str)] = &[
     ("upgrade.inconclusive", "a doubt, not a behaviour"),
     ("idle.unsteady", "a limit without a rule"),
     ("long_poll.refused", "the server cannot be reached either where all requests are refused"),
+    ("latency.round-trip", "every path has it, and the table leaves it out"),
     // Played where an application stands beside the server: tests/scenarios/situations.rs.
     ("also.not-reached", "another host"),
     ("also.intercepted", "another host"),

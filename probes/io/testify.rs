@@ -88,10 +88,15 @@ impl Call {
 
     /// An answer of a few words, proven in its header and in its first line.
     pub fn answer(&self, status: StatusCode, what: What) -> Reply {
-        let message = Message { what, number: 0, sent_ms: self.pen.clock.ms(), word: self.nonce.clone(), size: None };
-        let body = format!("{}\n{message}\n", self.proof());
         self.pen.note(Event::Response(status.as_u16()));
-        self.pen.note(Event::Sent(what, 0));
+        self.numbered_answer(status, what, 0)
+    }
+
+    /// The same with a number, where several requests follow one another on a connection; of each only that is written down.
+    pub fn numbered_answer(&self, status: StatusCode, what: What, number: u32) -> Reply {
+        let message = Message { what, number, sent_ms: self.pen.clock.ms(), word: self.nonce.clone(), size: None };
+        let body = format!("{}\n{message}\n", self.proof());
+        self.pen.note(Event::Sent(what, number));
         proven(Response::builder().status(status), self).body(full(body)).unwrap_or_default()
     }
 

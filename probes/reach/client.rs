@@ -5,7 +5,7 @@ use super::server::ROUTE;
 use super::{Asked, Step};
 use crate::exchange::Proof;
 use crate::failure::{Failure, Kind, Operation};
-use crate::io::http::{ask, proven_body, request};
+use crate::io::http::{ask, proven_body, send};
 use crate::io::observe::{Page, Scene, Sheet};
 use crate::io::proof::{Prover, admission};
 use crate::io::{Dial, Purpose};
@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
 use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, TOKEN_PARAMETER, run_path};
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -80,7 +81,9 @@ async fn attempt(
     let shown = token.map(|token| format!("?{TOKEN_PARAMETER}={}", admission(token, page.nonce())));
     let path = run_path(page.nonce()) + &shown.unwrap_or_default();
     let asked_ms = page.pen.clock.ms();
-    let mut answer = match request(way, method, &path, HeaderMap::new(), within).await {
+    // With something in it, so that the start tells whether a POST with a body gets through while nothing else is open.
+    let body = if method == Method::POST { Bytes::from(format!("{}\n", page.nonce())) } else { Bytes::new() };
+    let mut answer = match send(way, method, &path, HeaderMap::new(), body, within).await {
         Ok(answer) => answer,
         Err(failure) => {
             // A POST that is cut off or answered with garbage may be a POST that somebody blocks.

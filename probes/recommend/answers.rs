@@ -1,5 +1,6 @@
 //! The answers to the three questions.
 
+use super::Demand;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Answers {
     /// Question 1: what the client sends through the same channel.
     pub client_sends: Sends,
+    /// Question 1 as figures, to be measured instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<Demand>,
     /// Question 2: who stands between.
     pub network: Between,
     /// Question 3: what the client is.

@@ -1,6 +1,7 @@
 //! What a request costs on this path, from the requests of the run itself.
 
 use crate::exchange::{Proof, Record};
+use crate::latency::Times;
 use crate::timeline::Event;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,12 +15,25 @@ pub struct Price {
     pub new_connection_p50_ms: u64,
     /// How many requests that is the median of.
     pub requests: usize,
+    /// From a WebSocket message to its echo, in milliseconds, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub websocket_p50_ms: Option<u64>,
 }
 
 /// Fewer requests than this give no median worth saying.
 const ENOUGH: usize = 3;
 
 impl Price {
+    /// The price that the latency probe measured.
+    pub(crate) fn measured(times: &Times) -> Option<Price> {
+        Some(Price {
+            request_p50_ms: times.requests.p50_ms()?,
+            new_connection_p50_ms: times.openings.p50_ms()?,
+            requests: times.requests.count(),
+            websocket_p50_ms: times.messages.p50_ms(),
+        })
+    }
+
     /// The price that these connections paid; none when too few of them did.
     pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Option<Price> {
         let (mut requests, mut openings) = (Vec::new(), Vec::new());
@@ -35,6 +49,7 @@ impl Price {
             requests: requests.len(),
             request_p50_ms: median(requests),
             new_connection_p50_ms: median(openings),
+            websocket_p50_ms: None,
         })
     }
 }
@@ -62,7 +77,10 @@ mod tests {
         let mut all = vec![paid(100, 30), paid(120, 40), paid(110, 50)];
         let foreign = Record { proof: Proof::None, ..paid(1, 1) };
         all.push(foreign);
-        assert_eq!(Price::of(all.iter()), Some(Price { request_p50_ms: 40, new_connection_p50_ms: 110, requests: 3 }));
+        assert_eq!(
+            Price::of(all.iter()),
+            Some(Price { request_p50_ms: 40, new_connection_p50_ms: 110, requests: 3, websocket_p50_ms: None })
+        );
         assert_eq!(Price::of(all.iter().skip(1)), None, "two are too few");
     }
 }

@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "websocket-needed-sse-instead",
-        when: |s| s.needs_websocket() && s.streams(),
+        when: |s| s.needs_websocket() && s.streams() && !s.requests_stopped(),
         transport: Some(Transport::Sse),
         sentence: "WebSockets are what the application needs, but they are not known to work here: use Server-Sent Events for what the server says and a POST for each thing that the client sends.",
     },
@@ -48,6 +48,12 @@ pub(super) const RULES: &[Rule] = &[
         when: |s| s.needs_websocket() && s.usable(Transport::LongPolling),
         transport: Some(Transport::LongPolling),
         sentence: "WebSockets are what the application needs, but neither they nor Server-Sent Events are known to work here: use long polling for what the server says and a POST for each thing that the client sends.",
+    },
+    Rule {
+        id: "requests-stopped-websocket",
+        when: |s| s.requests_stopped() && s.usable(Transport::WebSocket),
+        transport: Some(Transport::WebSocket),
+        sentence: "Use WebSockets: requests of the client's own do not get through here while an event stream is open, or not at all, and a WebSocket carries both directions.",
     },
     Rule {
         id: "no-event-stream-client",

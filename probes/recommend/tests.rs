@@ -1,6 +1,7 @@
 //! Every combination of answers and verdicts, and the figures.
 
 use super::*;
+use crate::exchange::Exchange;
 use crate::finding::Code;
 use crate::{idle, long_poll, sse, upgrade, zombie};
 
@@ -86,6 +87,11 @@ fn each_rule_is_needed() {
     all.push(Situation {
         verdicts: [(Transport::Sse, Verdict::Degraded)].into(),
         findings: vec![Finding::new(sse::ONE_EVENT_BEHIND, "")],
+        ..Situation::default()
+    });
+    all.push(Situation {
+        verdicts: [(Transport::Sse, Verdict::Degraded), (Transport::WebSocket, Verdict::Works)].into(),
+        findings: vec![Finding::new(latency::UPLOAD_STALLED, "")],
         ..Situation::default()
     });
     for rule in RULES {
@@ -238,6 +244,7 @@ fn the_walk_says_where_each_answer_came_from() {
     assert_eq!(from(Answers::default(), true), ["assumed", "measured", "assumed"]);
     let given = Answers {
         client_sends: Sends::Occasional,
+        demand: None,
         network: Between::Direct,
         client: Client::Browser,
         interactive: true,
@@ -261,7 +268,7 @@ fn an_inspection_or_an_altered_header_answers_the_second_question() {
 
 #[test]
 fn a_substitute_is_named_with_its_price() {
-    let price = Some(Price { request_p50_ms: 38, new_connection_p50_ms: 112, requests: 21 });
+    let price = Some(Price { request_p50_ms: 38, new_connection_p50_ms: 112, requests: 21, websocket_p50_ms: None });
     let with = |websocket, answers| {
         let verdicts = [(Transport::WebSocket, websocket), (Transport::Sse, Verdict::Works)].into();
         recommend(&Situation { verdicts, answers, price, ..Situation::default() })
@@ -311,4 +318,69 @@ fn who_acts_next_is_who_can() {
         ..Situation::default()
     };
     assert_eq!(recommend(&mended).next.what, "SSE with X-Accel-Buffering: no, heartbeat every 25 s");
+}
+
+/// Requests that take so long, at a beat, of which so many were not answered.
+fn took(request_ms: u64, every_ms: Option<u64>, unanswered: u32) -> Times {
+    let series = |kind, each: u64| {
+        let mut client = "opened@0 request@0 200@1".to_owned();
+        for number in 1..=25 {
+            let sent = 100 * number;
+            client += &format!(" sent:frame{number}@{sent} got:echo{number}@{}", sent + each);
+        }
+        for number in 26..26 + unanswered {
+            client += &format!(" sent:frame{number}@{}", 100 * number);
+        }
+        let asked = latency::Asked { kind, every_ms, attempt: 1 };
+        Exchange { asked, record: crate::testing::record(&client, "") }
+    };
+    Times::of(&[series(latency::Kind::Beside, request_ms), series(latency::Kind::Messages, 20)])
+}
+
+#[test]
+fn the_first_question_is_answered_by_what_requests_take() {
+    let rows = [
+        (
+            Some(took(80, Some(100), 0)),
+            "no",
+            "measured",
+            "sse",
+            "requests, one every 100 ms, take up to 80 ms here, within the 90 ms",
+        ),
+        (
+            Some(took(95, Some(100), 0)),
+            "yes",
+            "measured",
+            "websocket",
+            "more than the 90 ms that were asked for; a WebSocket message takes 20 ms",
+        ),
+        (
+            Some(took(80, Some(100), 2)),
+            "yes",
+            "measured",
+            "websocket",
+            "some of the requests, one every 100 ms, were not answered",
+        ),
+        (Some(took(80, None, 0)), "yes", "assumed", "websocket", "could not be measured"),
+        (None, "yes", "assumed", "websocket", "could not be measured"),
+    ];
+    for (times, answer, from, transport, so) in rows {
+        let demand = Some(Demand { send_every_ms: Some(100), budget_ms: 90 });
+        let verdicts = Transport::ALL.into_iter().map(|transport| (transport, Verdict::Works)).collect();
+        let answers = Answers { demand, ..Answers::default() };
+        let advice = recommend(&Situation { answers, verdicts, times, ..Situation::default() });
+        let first = advice.walk.first().unwrap();
+        assert_eq!((first.answer, first.from, advice.transport), (answer, from, transport), "{}", first.so);
+        assert!(first.so.contains(so), "{}", first.so);
+    }
+}
+
+#[test]
+fn an_answer_without_a_rate_asks_for_time_alone() {
+    let demand = Demand { send_every_ms: None, budget_ms: 90 };
+    assert_eq!(demand.met(&took(80, None, 0)), Some((true, 80)));
+    assert_eq!(demand.met(&took(95, None, 0)), Some((false, 95)));
+    // Rarer than once a second it makes no difference.
+    let rare = Demand { send_every_ms: Some(60_000), budget_ms: 90 };
+    assert_eq!(rare.met(&took(80, Some(1_000), 0)).map(|(met, _)| met), Some(true));
 }

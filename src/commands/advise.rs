@@ -40,7 +40,7 @@ const COMPARISON: &[(&str, [&str; 3])] = &[
 const TRANSPORTS: [&str; 3] = ["WebSocket", "SSE", "Long polling"];
 
 pub(super) fn advise(flags: &Advise, terminal: Terminal) -> Result<Outcome, String> {
-    let answers = ask(&flags.answers, terminal, &mut std::io::stdin().lock())?;
+    let answers = ask(&flags.answers, None, terminal, &mut std::io::stdin().lock())?;
     let advice = by_answers(answers);
     let print = match flags.format {
         TableFormat::Text => text(&advice),

@@ -3,7 +3,7 @@
 use super::also::{applications, check_flags};
 use super::embedded::embedded;
 use super::process_list;
-use super::questions::{answers, ask};
+use super::questions::{answers, ask, demand};
 use super::route::{Ways, credentials};
 use super::values::{format_of, plan, printed, probes, read_file, read_save, read_url, redaction_of};
 use super::{Outcome, Terminal, interrupted};
@@ -18,6 +18,7 @@ use proxyprobe_probes::Evidence;
 use proxyprobe_probes::failure::Kind;
 use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::io::pen::Entropy;
+use proxyprobe_probes::recommend::Answers;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::Kept;
@@ -43,9 +44,10 @@ pub(super) async fn check_command(flags: Check, environment: Environment, termin
             (embedded.target.clone(), Leg::Https, Some(embedded))
         }
     };
+    let demand = demand(&flags.demand);
     let answers = match flags.ask {
-        true => ask(&flags.answers, terminal, &mut std::io::stdin().lock())?,
-        false => answers(&flags.answers),
+        true => ask(&flags.answers, demand, terminal, &mut std::io::stdin().lock())?,
+        false => Answers { demand, ..answers(&flags.answers) },
     };
     let options = check::Options {
         leg,

@@ -1,8 +1,8 @@
 //! The answers to the three questions: from flags, or asked on the terminal.
 
 use super::Terminal;
-use crate::cli::{AnswerFlags, ClientChoice, NetworkChoice, SendsChoice};
-use proxyprobe_probes::recommend::{Answers, Between, Client, Sends};
+use crate::cli::{AnswerFlags, ClientChoice, DemandFlags, NetworkChoice, SendsChoice};
+use proxyprobe_probes::recommend::{Answers, Between, Client, Demand, Sends};
 use std::io::BufRead;
 
 /// What flags say.
@@ -30,11 +30,22 @@ pub(super) fn answers(flags: &AnswerFlags) -> Answers {
     }
 }
 
-/// What flags say, and for the rest what a person answers: one number a line, from `input`.
-pub(super) fn ask(flags: &AnswerFlags, terminal: Terminal, input: &mut impl BufRead) -> Result<Answers, String> {
-    let mut answers = answers(flags);
+/// What is to be measured in place of the first answer.
+pub(super) fn demand(flags: &DemandFlags) -> Option<Demand> {
+    (flags.send_rate.is_some() || flags.latency_budget.is_some())
+        .then(|| Demand { send_every_ms: flags.send_rate, budget_ms: flags.latency_budget.unwrap_or(Demand::BUDGET_MS) })
+}
+
+/// What flags say, and for the rest what a person answers: one number a line, from `input`. What is measured is not asked for.
+pub(super) fn ask(
+    flags: &AnswerFlags,
+    demand: Option<Demand>,
+    terminal: Terminal,
+    input: &mut impl BufRead,
+) -> Result<Answers, String> {
+    let mut answers = Answers { demand, ..answers(flags) };
     let mut choose = |question: &str, choices: &[&str]| choose(question, choices, terminal, input);
-    if flags.client_sends.is_none() {
+    if flags.client_sends.is_none() && answers.demand.is_none() {
         let question = "1. Does the client send high-frequency or latency-sensitive data through the same channel?";
         let choices =
             ["yes: cursors, keystrokes, game input, orders", "no: it mostly listens, and acts now and then", "I don't know"];
@@ -100,7 +111,7 @@ mod tests {
 
     #[test]
     fn numbers_become_answers_and_what_flags_say_is_not_asked() {
-        let all = ask(&AnswerFlags::default(), SILENT, &mut "2\n1\n4\n2\n".as_bytes()).unwrap();
+        let all = ask(&AnswerFlags::default(), None, SILENT, &mut "2\n1\n4\n2\n".as_bytes()).unwrap();
         assert_eq!(
             (all.client_sends, all.network, all.client, all.interactive),
             (Sends::Occasional, Between::Enterprise, Client::Constrained, false)
@@ -111,7 +122,7 @@ mod tests {
             client: Some(ClientChoice::Node),
             ..AnswerFlags::default()
         };
-        let rest = ask(&flags, SILENT, &mut "x\n3\n1\n".as_bytes()).unwrap();
+        let rest = ask(&flags, None, SILENT, &mut "x\n3\n1\n".as_bytes()).unwrap();
         assert_eq!(
             (rest.client_sends, rest.network, rest.client, rest.interactive),
             (Sends::HighFrequency, Between::Unknown, Client::Node, true)
@@ -121,7 +132,7 @@ mod tests {
 
     #[test]
     fn nobody_there_is_said() {
-        assert!(ask(&AnswerFlags::default(), SILENT, &mut "".as_bytes()).unwrap_err().contains("--client-sends"));
-        assert!(ask(&AnswerFlags::default(), SILENT, &mut "a\nb\nc\n".as_bytes()).is_err());
+        assert!(ask(&AnswerFlags::default(), None, SILENT, &mut "".as_bytes()).unwrap_err().contains("--client-sends"));
+        assert!(ask(&AnswerFlags::default(), None, SILENT, &mut "a\nb\nc\n".as_bytes()).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! What the values of flags mean.
 
+use super::questions::demand;
 use crate::cli::{Check, FormatChoice, RedactChoice};
 use crate::net::Target;
 use crate::report::{self, Format, Redaction, Report};
@@ -49,7 +50,8 @@ pub(super) fn plan(flags: &Check) -> Plan {
         (_, true) => Depth::Deep,
         _ => Depth::Standard,
     };
-    Plan { ladder: flags.connections, ..Plan::new(depth, flags.idle.map(|seconds| seconds * 1000)) }
+    let send_every_ms = demand(&flags.demand).and_then(|demand| demand.beat_ms());
+    Plan { ladder: flags.connections, send_every_ms, ..Plan::new(depth, flags.idle.map(|seconds| seconds * 1000)) }
 }
 
 pub(super) fn probes(only: &[String], skip: &[String]) -> Result<Vec<ProbeId>, String> {

@@ -165,6 +165,7 @@ middleboxes! {
     cut_streams,
     // Long polls.
     give_up_on_answers,
+    stop_uploads,
     cache_answers,
     keep_aborted_requests,
     retry_requests,

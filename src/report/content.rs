@@ -235,9 +235,10 @@ fn advice(report: &Report) -> Vec<String> {
     let chosen = Transport::ALL.into_iter().find(|transport| transport.as_str() == recommendation.transport);
     advice.extend(recommendation.scope.map(str::to_owned));
     if let Some(price) = recommendation.price {
+        let instead = price.websocket_p50_ms.map_or_else(String::new, |ms| format!("; a WebSocket message takes {ms} ms"));
         advice.push(format!(
             "Each thing that the client sends costs a request: about {} ms on an open connection here, {} ms with a new one \
-             (medians of {} requests of this run).",
+             (medians of {} requests of this run){instead}.",
             price.request_p50_ms,
             price.new_connection_p50_ms + price.request_p50_ms,
             price.requests

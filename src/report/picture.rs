@@ -15,6 +15,7 @@ use proxyprobe_probes::exchange::{Exchange, Record};
 use proxyprobe_probes::finding::seconds;
 use proxyprobe_probes::hearing::Hearing;
 use proxyprobe_probes::idle::{self, Speaker};
+use proxyprobe_probes::latency;
 use proxyprobe_probes::reach::{self, Step};
 use proxyprobe_probes::sse::{self, Kind};
 use proxyprobe_probes::transport::{Leg, Transport};
@@ -87,6 +88,7 @@ fn connections_of(evidence: &Evidence) -> Vec<(String, &Record)> {
         Evidence::LongPoll(all) => told(all, polling),
         Evidence::Tls(all) => told(all, shaking_hands),
         Evidence::Headers(all) => told(all, heading),
+        Evidence::Latency(all) => told(all, timing),
         Evidence::Also(all) => told(all, visiting),
     }
 }
@@ -125,6 +127,17 @@ fn idling(asked: &idle::Asked) -> String {
         Speaker::Server => "server",
     };
     format!("{}, {}, {first} first", short(asked.transport), seconds(asked.silent_ms))
+}
+
+fn timing(asked: &latency::Asked) -> String {
+    let words = match asked.kind {
+        latency::Kind::Messages => "messages, timed",
+        latency::Kind::Alone => "requests, timed",
+        latency::Kind::Beside => "requests beside a stream, timed",
+        latency::Kind::Stream => "the stream beside them",
+        latency::Kind::Chunked => "a request in chunks",
+    };
+    words.to_owned()
 }
 
 fn living(asked: &lifetime::Asked) -> String {

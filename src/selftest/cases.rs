@@ -12,7 +12,7 @@ pub struct Case {
     /// The legs on which it is tried.
     pub legs: &'static [Leg],
     /// All findings of the deciding leg, exactly: the code, and ` <- cause` where another one explains it. That a middlebox ends TLS
-    /// to see requests goes without saying.
+    /// to see requests goes without saying, and so do the times of messages, which every path has.
     pub codes: &'static [&'static str],
     /// The transport that is recommended.
     pub recommends: &'static str,
@@ -184,7 +184,10 @@ pub const CASES: &[Case] = &[
     case("forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8", &["lifetime.capped", "idle.closed <- lifetime.capped", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8,by=rst", &["lifetime.capped", "idle.reset <- lifetime.capped", "long_poll.cut"], "sse"),
-    on(CLEARTEXT, case("limit-connections:at-once=12", &["idle.ladder-limited", "sse.inconclusive"], "websocket")),
+    on(
+        CLEARTEXT,
+        case("limit-connections:at-once=12", &["idle.ladder-limited", "latency.inconclusive", "sse.inconclusive"], "websocket"),
+    ),
     case("cap-lifetime:age=8,only=streams", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
     // The limit that is one of age here and one of silence there.
     case("cap-lifetime:age=30,only=streams", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
@@ -238,6 +241,13 @@ pub const CASES: &[Case] = &[
     case("edit-headers:how=drop-last-event-id", &["sse.last-event-id-removed"], "sse"),
     case("answer-requests:only=streams", &["sse.refused"], "long-polling"),
     // Long polls.
+    // Requests of the client's own.
+    case("stop-uploads", &["latency.upload-stalled"], "websocket"),
+    case("stop-uploads:with=reset", &["latency.upload-stalled"], "websocket"),
+    case("stop-uploads:with=403", &["latency.upload-stalled"], "websocket"),
+    case("stop-uploads:which=all,with=403", &["latency.upload-refused"], "websocket"),
+    case("stop-uploads:which=all,with=reset", &["latency.upload-refused"], "websocket"),
+    case("stop-uploads:which=chunked,with=411", &["latency.chunked-upload-refused"], "sse"),
     case("give-up-on-answers:after=10", &["long_poll.answered-by-gateway"], "sse"),
     case("give-up-on-answers:after=10,with=502", &["long_poll.answered-by-gateway"], "sse"),
     case("give-up-on-answers:after=10,with=503", &["long_poll.answered-by-gateway"], "sse"),

@@ -14,6 +14,7 @@ pub use weather::Weather;
 
 use crate::lab::Spec;
 use crate::report::Report;
+use proxyprobe_probes::latency;
 use proxyprobe_probes::transport::Leg;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,6 +47,7 @@ impl Tried {
     pub fn of(trial: Trial, report: Report) -> Self {
         let judgement = &report.judgement;
         let of_leg = judgement.findings.iter().filter(|finding| finding.leg.is_none_or(|leg| leg == trial.leg));
+        let of_leg = of_leg.filter(|finding| finding.code != latency::ROUND_TRIP);
         let mut found: Vec<String> = of_leg
             .map(|finding| {
                 let cause = finding.caused_by.map(|cause| format!(" <- {}", cause.id)).unwrap_or_default();

@@ -148,11 +148,16 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         };
     }
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
-    let Some((pen, below)) = run.note(nonce, recorded(&request), came.arrival.peer, probe.looks_below()) else {
+    let goes_on = probe.in_series().then(|| run.series(nonce)).flatten();
+    let follows = goes_on.is_some();
+    let begin = || run.note(nonce, recorded(&request), came.arrival.peer, probe.looks_below());
+    let Some((pen, below)) = goes_on.or_else(begin) else {
         let refusal = came.arrival.refusal.unwrap_or(Refusal::Requests);
         return turn_down(server, refusal, &came, Some((run, proof())));
     };
-    pen.note(Event::Request);
+    if !follows {
+        pen.note(Event::Request);
+    }
     if let Some(refusal) = came.arrival.refusal {
         pen.note(Event::Response(StatusCode::SERVICE_UNAVAILABLE.as_u16()));
         pen.note(Event::Closed(Why::Limit));

@@ -139,6 +139,13 @@ fn expired(run: &Arc<Run>) -> bool {
 }
 
 impl Run {
+    /// The record of a series of requests of this name, if it has begun.
+    pub(super) fn series(&self, nonce: &str) -> Option<(Pen, BelowPen)> {
+        let notes = lock(&self.notes);
+        let note = notes.all.iter().rev().find(|note| note.nonce == nonce)?;
+        Some((note.pen.clone(), note.below.clone()))
+    }
+
     /// Begins the record of one request; none when the run has too many.
     pub(super) fn note(
         &self,

@@ -1,6 +1,7 @@
 //! Flags, formats and exit codes.
 
 use crate::program::{Serve, check, program, run};
+use serde_json::json;
 use std::process::Stdio;
 
 #[test]
@@ -15,7 +16,7 @@ fn without_a_url_everything_works_and_the_report_says_that_no_network_was_tested
             assert_eq!(report["transports"][transport]["per_leg"][leg], "works", "{transport} {leg}");
         }
     }
-    assert_eq!(report["findings"].as_array().unwrap().len(), 0, "{}", report["findings"]);
+    assert_eq!(ran.codes(), [""; 0]);
     let text = run(&["check", "--quick"]).stdout;
     assert!(text.starts_with("Verdict: works."), "{text}");
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -117,4 +118,24 @@ fn a_full_disk_or_a_bad_path_for_a_saved_report_loses_no_report() {
     assert_eq!(ran.code, 0);
     assert!(ran.stdout.starts_with("Verdict: works"));
     assert!(ran.stderr.contains("could not be written"), "{}", ran.stderr);
+}
+
+/// The first question is answered by what requests take: on loopback no time at all, on a path of 60 ms there and back too much.
+#[test]
+fn the_first_question_can_be_measured() {
+    let demand = ["--only", "reach,upgrade,zombie,sse,latency", "--send-rate", "50/s", "--latency-budget", "50"];
+    let rows: [(&[&str], &str, &str); 2] = [(&[], "no", "sse"), (&["--lab", "link:latency=0.03"], "yes", "websocket")];
+    for (lab, answer, transport) in rows {
+        let ran = check(&[&demand, lab].concat());
+        let report = ran.json();
+        let first = &report["recommendation"]["walk"][0];
+        assert_eq!((&first["answer"], &first["from"]), (&json!(answer), &json!("measured")), "{first}");
+        assert_eq!(report["recommendation"]["transport"], transport, "{first}");
+        assert_eq!(report["plan"]["send_every_ms"], 20);
+    }
+    for wrong in [["--send-rate", "often"], ["--send-rate", "1000/s"], ["--latency-budget", "0"]] {
+        let ran = run(&[&["check", "--quick"], wrong.as_slice()].concat());
+        assert_eq!(ran.code, 2, "{wrong:?}: {}", ran.stderr);
+    }
+    assert_eq!(run(&["check", "--send-rate", "5/s", "--client-sends", "occasional"]).code, 2);
 }

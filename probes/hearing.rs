@@ -69,6 +69,8 @@ pub struct Testimony {
     pub cut: bool,
     /// How many connections the server closed unread.
     pub turned_away: u64,
+    /// How much the times of its notes may be wrong among themselves, in milliseconds.
+    pub clock_bound_ms: u64,
     /// The most that the server's timers were late.
     pub lag_ms: Option<u64>,
 }
@@ -101,6 +103,8 @@ impl Hearing {
             record.witness = testimony.of(record);
         }
         self.circumstances.server_turned_away = testimony.turned_away;
+        let bound = &mut self.circumstances.clock_bound_ms;
+        *bound = bound.saturating_add(testimony.clock_bound_ms);
     }
 
     /// Draws all conclusions. Pure: the same hearing gives the same judgement anywhere.

@@ -106,8 +106,16 @@ pub struct WitnessPage {
     /// How many connections the server closed unread since the run began, because it had too many of them.
     #[serde(default)]
     pub turned_away: u64,
+    /// How much the times of notes may be wrong, in milliseconds, because several servers made them by clocks of their own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_bound_ms: u64,
     /// The next page, if there is one.
     pub next: Option<usize>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One line of conversation: what it is, its number, when it was sent by the sender's clock, and the connection's nonce.

@@ -37,6 +37,7 @@ async fn pages(scene: &Scene, testimony: &mut Testimony) -> Option<()> {
     for _ in 0..PAGES {
         let page = page(scene, from).await?;
         testimony.cut |= page.cut;
+        testimony.clock_bound_ms = testimony.clock_bound_ms.max(page.clock_bound_ms);
         testimony.turned_away = testimony.turned_away.max(page.turned_away);
         testimony.lag_ms = Some(testimony.lag_ms.unwrap_or(0).max(page.lag_ms));
         for (nonce, notes) in page.notes {
@@ -46,7 +47,11 @@ async fn pages(scene: &Scene, testimony: &mut Testimony) -> Option<()> {
             }
         }
         match page.next {
-            None => return Some(()),
+            None => {
+                // What is not in the newest record is not known any more: an older note of it may have gone on since.
+                testimony.notes.retain(|nonce, _| seen.contains(nonce));
+                return Some(());
+            }
             Some(next) if next > from => from = next,
             Some(_) => return None,
         }

@@ -15,8 +15,8 @@ const RANDOM: std::ops::Range<usize> = 6..38;
 pub struct Hellos(Mutex<VecDeque<[u8; 32]>>);
 
 impl Hellos {
-    /// Remembers the ClientHello among the first bytes of a connection.
-    pub fn note(&self, bytes: &[u8]) {
+    /// Remembers the ClientHello among the first bytes of a connection, and gives its random bytes.
+    pub fn note(&self, bytes: &[u8]) -> Option<[u8; 32]> {
         let hellos = client_hellos(bytes);
         let random = hellos.first().and_then(|hello| hello.get(RANDOM)).and_then(|random| <[u8; 32]>::try_from(random).ok());
         if let Some(random) = random {
@@ -26,6 +26,7 @@ impl Hellos {
                 kept.pop_front();
             }
         }
+        random
     }
 
     /// Whether the one with these random bytes, in lower-case hex, arrived.

@@ -23,6 +23,11 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
+    /// Started at that moment.
+    pub fn since(start: Instant) -> Self {
+        Self { start }
+    }
+
     /// How long ago the start was.
     pub fn ms(&self) -> u64 {
         self.at(Instant::now())
@@ -124,6 +129,8 @@ pub struct Pen {
     timeline: Arc<Mutex<Timeline>>,
     /// How much may still be written, by all pens of a run together.
     quota: Option<Arc<Quota>>,
+    /// Told whenever something was written.
+    told: Option<Arc<dyn Fn() + Send + Sync>>,
     /// The clock of the run at this end.
     pub clock: Clock,
 }
@@ -131,12 +138,17 @@ pub struct Pen {
 impl Pen {
     /// On an empty timeline.
     pub fn new(clock: Clock) -> Self {
-        Self { timeline: Arc::default(), quota: None, clock }
+        Self { timeline: Arc::default(), quota: None, told: None, clock }
     }
 
     /// On an empty timeline, with a quota of bytes that it shares with other pens.
     pub fn sharing(clock: Clock, quota: Arc<Quota>) -> Self {
         Self { quota: Some(quota), ..Self::new(clock) }
+    }
+
+    /// The same pen, which calls this after everything that it writes.
+    pub fn telling(self, told: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { told: Some(told), ..self }
     }
 
     /// Writes that something happens now.
@@ -146,12 +158,17 @@ impl Pen {
 
     /// Writes that something happened at that moment.
     pub fn note_at(&self, moment: Instant, event: Event) {
-        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
         let text = if let Event::Foreign(text) = &event { text.as_str().len() } else { 0 };
-        if self.quota.as_ref().is_none_or(|quota| quota.take(ENTRY_BYTES + text)) {
-            timeline.push(self.clock.at(moment), event);
-        } else {
-            timeline.cut = true;
+        {
+            let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.quota.as_ref().is_none_or(|quota| quota.take(ENTRY_BYTES + text)) {
+                timeline.push(self.clock.at(moment), event);
+            } else {
+                timeline.cut = true;
+            }
+        }
+        if let Some(told) = &self.told {
+            told();
         }
     }
 
@@ -218,6 +235,11 @@ impl BelowPen {
             }
         }
         kept.below.clone()
+    }
+
+    /// Whether the head of the answer is still to come.
+    pub fn awaits_answer(&self) -> bool {
+        self.0.as_ref().is_some_and(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).answers_on.is_some())
     }
 
     fn with(&self, keep: impl FnOnce(&mut Kept)) {

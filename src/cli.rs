@@ -290,6 +290,8 @@ pub struct Environment {
     pub proxies: Variables,
     /// The password for the proxy.
     pub proxy_password: Option<Secret>,
+    /// The password for the store of a fleet.
+    pub store_password: Option<Secret>,
     /// The token for the server.
     pub token: Option<Secret>,
     /// The names of the sockets that systemd passes on (sd_listen_fds(3)), in their order.
@@ -317,6 +319,7 @@ impl Environment {
                 no: either("NO_PROXY", "no_proxy"),
             },
             proxy_password: variable("PROXYPROBE_PROXY_PASSWORD").map(Secret::new),
+            store_password: filled("PROXYPROBE_STORE_PASSWORD").map(Secret::new),
             token: filled("PROXYPROBE_TOKEN").map(Secret::new),
             socket_names: filled("LISTEN_FDNAMES").map(|names| names.split(':').map(str::to_owned).collect()).unwrap_or_default(),
             no_color: filled("NO_COLOR").is_some(),

@@ -85,6 +85,18 @@ pub struct Serve {
     /// Keep the reports that clients leave (check --upload) in this folder, for 30 days and at most 1,000
     #[arg(long, value_name = "DIR")]
     pub keep_reports: Option<PathBuf>,
+    /// Share runs with the other nodes of a fleet through this Redis, as redis[s]://[USER@]HOST[:PORT][/DATABASE]; needs --secret-file
+    #[arg(long, value_name = "URL", requires = "secret_file")]
+    pub store: Option<String>,
+    /// A file whose first line is the store's password; or PROXYPROBE_STORE_PASSWORD
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub store_password_file: Option<PathBuf>,
+    /// Roots to trust at the store, in PEM, instead of the system's
+    #[arg(long, value_name = "PEM", requires = "store")]
+    pub store_ca_file: Option<PathBuf>,
+    /// A file with the secret of the fleet, the same at all nodes, of at least 32 characters (openssl rand -hex 32)
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub secret_file: Option<PathBuf>,
     /// What it allows
     #[command(flatten)]
     pub limits: LimitFlags,

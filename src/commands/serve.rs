@@ -1,5 +1,6 @@
 //! `serve`: from flags to a server that runs until it is told to stop.
 
+mod fleet;
 mod reload;
 mod sockets;
 
@@ -53,6 +54,7 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
         tokens: sources.tokens()?,
         proxy_protocol: flags.proxy_protocol,
         log: Log::new(terminal.say, form),
+        fleet: fleet::of(&flags, environment.store_password)?,
         ..serve::Options::new(Entropy::system())
     });
     let ended = interrupted();
@@ -89,6 +91,10 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
     }
     if let Some(address) = admin(&flags, passed, &server).await.map_err(failed)? {
         says.both(&format!("admin on http://{address}"), "listening", &[("leg", "admin"), ("address", &address.to_string())]);
+    }
+    if let Some(fleet) = server.fleet() {
+        let address = fleet.store_address();
+        says.both(&format!("one of a fleet, whose store is at {address}"), "fleet", &[("store", &address)]);
     }
     if let (false, Some(folder)) = (flags.acme.is_empty(), &flags.acme_folder) {
         let roots = flags.acme_ca_file.as_ref().map(|file| read_file(file)).transpose()?;

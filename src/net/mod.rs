@@ -12,6 +12,7 @@ mod settings;
 mod settle;
 mod sign_in;
 mod socks;
+mod store;
 mod system;
 mod tcp;
 pub mod tls;
@@ -22,6 +23,7 @@ pub use route::{Elsewhere, Route, RouteOptions, Target};
 pub use settings::{Proxies, Said, Setting, Source, Variables};
 pub use settle::Taken;
 pub use sign_in::{Scheme, SignIn};
+pub use store::StoreDoor;
 pub use system::settings as system_settings;
 pub use tcp::{System, adopt};
 

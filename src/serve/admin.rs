@@ -55,7 +55,11 @@ fn answer(server: &Server, request: &Request<Incoming>) -> Response<Full<Bytes>>
     let (status, kind, text) = match request.uri().path() {
         "/healthz" => (StatusCode::OK, "text/plain", "alive\n".to_owned()),
         "/readyz" if server.is_draining() => (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "stopping\n".to_owned()),
-        "/readyz" => (StatusCode::OK, "text/plain", "ready\n".to_owned()),
+        // Without its store a node serves all connections, and only the other witness is missing: nobody gains when it is left out.
+        "/readyz" => {
+            let store = server.fleet().map_or("", |fleet| if fleet.is_up() { ", store up" } else { ", store down" });
+            (StatusCode::OK, "text/plain", format!("ready{store}\n"))
+        }
         "/metrics" => (StatusCode::OK, METRICS, server.metrics()),
         _ => (StatusCode::NOT_FOUND, "text/plain", "There are /healthz, /readyz and /metrics.\n".to_owned()),
     };

@@ -126,6 +126,16 @@ impl Door {
 
     /// Lets an address begin a run, or says why not. Of the runs, too, an address has at most as many as are free.
     pub(super) fn run(self: &Arc<Self>, from: Option<IpAddr>) -> Result<Ticket, Refusal> {
+        self.run_for(from, MINUTE)
+    }
+
+    /// Lets an address go on with a run that another server let it begin.
+    pub(super) fn guest(self: &Arc<Self>, from: Option<IpAddr>) -> Result<Ticket, Refusal> {
+        self.run_for(from, Duration::ZERO)
+    }
+
+    /// For a run, an address pays its share of this.
+    fn run_for(self: &Arc<Self>, from: Option<IpAddr>, minute: Duration) -> Result<Ticket, Refusal> {
         let visitor = from.map(network).filter(|_| self.limits.address_runs.is_some());
         let now = Instant::now();
         let mut inside = self.inside();
@@ -137,7 +147,7 @@ impl Door {
         if let Some((address, allowed)) = visitor.zip(self.limits.address_runs) {
             let visitor = inside.visitors.entry(address).or_default();
             let paid_until = visitor.paid_until.unwrap_or(now).max(now);
-            let price = MINUTE / allowed.max(1);
+            let price = minute / allowed.max(1);
             if visitor.runs >= free || paid_until + price > now + MINUTE {
                 return Err(Refusal::AddressRuns);
             }

@@ -38,6 +38,10 @@ struct AtScrape {
     record_bytes: Gauge,
     turned_away: Gauge,
     lag: Gauge,
+    store_up: Gauge,
+    store_nodes: Gauge,
+    store_waiting: Gauge,
+    store_dropped: Gauge,
 }
 
 /// Something that is open until this is dropped.
@@ -50,7 +54,8 @@ impl Drop for Open {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    /// With those of a fleet, where the server is one of several.
+    pub(super) fn new(fleet: bool) -> Self {
         let mut all = Self {
             registry: Registry::with_prefix("proxyprobe"),
             connections: Family::default(),
@@ -73,6 +78,16 @@ impl Metrics {
         registry.register("record_bytes", "Bytes of all records", at_scrape.record_bytes.clone());
         registry.register("connections_turned_away", "Connections closed unread since the start", at_scrape.turned_away.clone());
         registry.register("timers_late_ms", "The most that a timer was late in the last minute", at_scrape.lag.clone());
+        if fleet {
+            registry.register("store_up", "Whether the store of the fleet answers", at_scrape.store_up.clone());
+            registry.register("store_nodes", "Nodes that write to it", at_scrape.store_nodes.clone());
+            registry.register(
+                "store_waiting",
+                "Runs of which there is something to write to it",
+                at_scrape.store_waiting.clone(),
+            );
+            registry.register("store_dropped", "Notes that expired before they were written", at_scrape.store_dropped.clone());
+        }
         *all.at_scrape.lock().unwrap_or_else(PoisonError::into_inner) = at_scrape;
         all
     }
@@ -107,6 +122,13 @@ impl Metrics {
             now.record_bytes.set(number(server.0.runs.record_bytes()));
             now.turned_away.set(i64::try_from(server.0.door.turned_away()).unwrap_or(i64::MAX));
             now.lag.set(i64::try_from(server.recent_lag()).unwrap_or(i64::MAX));
+            if let Some(fleet) = server.fleet() {
+                let (waiting, dropped) = fleet.backlog();
+                now.store_up.set(i64::from(fleet.is_up()));
+                now.store_nodes.set(number(fleet.alive()));
+                now.store_waiting.set(number(waiting));
+                now.store_dropped.set(i64::try_from(dropped).unwrap_or(i64::MAX));
+            }
         }
         let mut text = String::new();
         // Writing into a string does not fail.

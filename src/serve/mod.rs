@@ -4,6 +4,7 @@ pub mod acme;
 pub mod admin;
 pub mod certificate;
 mod door;
+pub mod fleet;
 mod front;
 mod lag;
 pub mod limits;
@@ -19,6 +20,7 @@ pub use listen::{Listening, listen, serve_on};
 
 use crate::net::tls::tls_end;
 use door::Door;
+use fleet::Fleet;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use limits::Limits;
@@ -67,6 +69,8 @@ pub struct Options {
     pub proxy_protocol: bool,
     /// Where it says what happens.
     pub log: Log,
+    /// Its part of a fleet, where it is one of several behind one name.
+    pub fleet: Option<Arc<Fleet>>,
 }
 
 impl Options {
@@ -82,6 +86,7 @@ impl Options {
             tokens: Vec::new(),
             proxy_protocol: false,
             log: Log::silent(),
+            fleet: None,
         }
     }
 }
@@ -94,6 +99,9 @@ const H2_SEND_BYTES: usize = 16 * 1024;
 
 /// How often it is looked whether runs are over.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a store may take to be told the last of it.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How a connection came in.
 #[derive(Clone, Copy, Default)]
@@ -119,6 +127,7 @@ struct Inner {
     limits: Limits,
     door: Arc<Door>,
     runs: Runs,
+    fleet: Option<Arc<Fleet>>,
     /// For reports that are arriving.
     reports: Semaphore,
     lag: Mutex<lag::Lag>,
@@ -144,14 +153,15 @@ impl Server {
             front_headers: options.front_headers,
             shelf: options.shelf.map(Arc::new),
             limits: options.limits,
-            runs: Runs::new(options.entropy, options.limits, door.clone()),
+            runs: Runs::new(options.entropy, options.limits, door.clone(), options.fleet.clone()),
             door,
             reports: Semaphore::new(options.limits.reports),
             lag: Mutex::default(),
             tokens: Mutex::new(options.tokens.into()),
             proxy_protocol: options.proxy_protocol,
             log: options.log,
-            metrics: Metrics::new(),
+            metrics: Metrics::new(options.fleet.is_some()),
+            fleet: options.fleet,
             draining: AtomicBool::new(false),
             measuring: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -205,18 +215,30 @@ impl Server {
         let _ = timeout(most, over).await;
     }
 
-    /// Begins to test timers, once.
+    /// Begins to test timers and, in a fleet, to keep in touch, once.
     fn measure_lag(&self) {
         if !self.0.measuring.swap(true, Ordering::Relaxed) {
             tokio::spawn(lag::measure(self.clone()));
+            if let Some(fleet) = &self.0.fleet {
+                tokio::spawn(fleet::keep(self.clone(), fleet.clone()));
+            }
         }
+    }
+
+    /// Its part of a fleet, where it has one.
+    pub fn fleet(&self) -> Option<&Fleet> {
+        self.0.fleet.as_deref()
+    }
+
+    /// The most that a timer was late since a moment, in milliseconds.
+    fn lag_since(&self, moment: Instant) -> u64 {
+        self.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(moment)
     }
 
     /// The worst lateness of a timer that is known, in milliseconds.
     fn recent_lag(&self) -> u64 {
         let now = Instant::now();
-        let minute = now.checked_sub(Duration::from_secs(60)).unwrap_or(now);
-        self.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(minute)
+        self.lag_since(now.checked_sub(Duration::from_secs(60)).unwrap_or(now))
     }
 
     fn tls(&self) -> Option<(Arc<ServerConfig>, String)> {
@@ -303,6 +325,9 @@ impl Server {
         self.0.stop.cancel();
         self.0.tasks.close();
         let _ = timeout(self.0.limits.farewell, self.0.tasks.wait()).await;
+        if let Some(fleet) = &self.0.fleet {
+            let _ = timeout(LAST_WORDS, fleet.leave()).await;
+        }
     }
 
     /// Cancelled when the server shuts down.
@@ -316,7 +341,10 @@ impl Server {
         let handshake = async {
             let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.ok()?;
             // Before the answer: whoever asks for it has lost the connection by now.
-            self.0.hellos.note(&below.first_bytes());
+            let hello = self.0.hellos.note(&below.first_bytes());
+            if let Some((fleet, random)) = self.0.fleet.as_ref().zip(hello) {
+                fleet.hello(random);
+            }
             let challenges = self.0.challenges.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(config) = challenges.filter(|_| rustls_acme::is_tls_alpn_challenge(&start.client_hello())) {
                 // All that is asked for is in the handshake.

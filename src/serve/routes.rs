@@ -1,6 +1,6 @@
 //! Which request goes where.
 
-use super::runs::Run;
+use super::runs::{Found, Run};
 use super::shelf::Refused;
 use super::tokens::admitted;
 use super::{Arrival, Server};
@@ -19,6 +19,7 @@ use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{
     PROOF_HEADER, PROTOCOL, REFUSED_HEADER, REPORT_BYTES, REPORT_ROUTE, RunStart, TOKEN_PARAMETER, WITNESS_ROUTE,
 };
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -37,6 +38,11 @@ pub(super) struct Came {
 }
 
 impl Came {
+    /// The address that it came from.
+    fn from(&self) -> Option<IpAddr> {
+        self.arrival.peer.map(|peer| peer.ip())
+    }
+
     fn leg(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
@@ -53,9 +59,10 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Ca
             Some(refusal) => turn_down(server, refusal, &came, None),
             None => start(server, &request, nonce, &came, &first),
         },
-        ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run) {
-            Some(run) => within(server, &run, nonce, route, Arrived { request, came, first }).await,
-            None => {
+        ["v1", run, nonce, route] if is_name(run) && is_name(nonce) => match server.0.runs.find(run, came.from()) {
+            Found::Run(run) => within(server, &run, nonce, route, Arrived { request, came, first }).await,
+            Found::NoRoom(refusal, prover) => turn_down(server, refusal, &came, Some((run, prover.token(nonce, route)))),
+            Found::No => {
                 let mut reply = plain(StatusCode::NOT_FOUND, "This run is not known here, or has expired.\n");
                 // No proof, but a mark: nobody in between is blamed for a server that was started anew.
                 reply.headers_mut().insert(PROOF_HEADER, HeaderValue::from_static("pp1.unknown-run"));
@@ -95,14 +102,13 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came,
             None => return turn_down(server, Refusal::Token, came, None),
         },
     };
-    let begun =
-        if server.is_draining() { Err(Refusal::Draining) } else { server.0.runs.begin(came.arrival.peer.map(|peer| peer.ip())) };
+    let begun = if server.is_draining() { Err(Refusal::Draining) } else { server.0.runs.begin(came.from()) };
     let run = match begun {
         Ok(run) => run,
         Err(refusal) => return turn_down(server, refusal, came, None),
     };
     server.0.metrics.run(&token);
-    let from = came.arrival.peer.map_or_else(String::new, |peer| peer.ip().to_string());
+    let from = came.from().map_or_else(String::new, |from| from.to_string());
     server.0.log.line("run-begun", &[("run", run.prover.run()), ("from", &from), ("leg", came.leg()), ("token", &token)]);
     let start = RunStart {
         protocol: PROTOCOL,
@@ -138,12 +144,21 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
             return plain(StatusCode::FORBIDDEN, "A run's record is read with the proof of its key.\n");
         }
         let from = word(&request, "page").and_then(|page| page.parse().ok()).unwrap_or(0);
-        let lag = server.0.lag.lock().unwrap_or_else(PoisonError::into_inner).since(run.began);
-        return proven(run, nonce, route, &run.page(from, lag));
+        let page = match &server.0.fleet {
+            Some(fleet) => fleet.page(run, from).await,
+            None => Ok(run.page(from, server.lag_since(run.began))),
+        };
+        return match page {
+            Ok(page) => proven(run, nonce, route, &page),
+            Err(_) => {
+                server.0.metrics.refused(NO_RECORD);
+                plain(StatusCode::SERVICE_UNAVAILABLE, "The record of this run cannot be read now.\n")
+            }
+        };
     }
     if route == REPORT_ROUTE {
         return match came.arrival.refusal {
-            Some(refusal) => turn_down(server, refusal, &came, Some((run, proof()))),
+            Some(refusal) => turn_down(server, refusal, &came, Some((run.prover.run(), proof()))),
             None => keep(server, run, nonce, request).await,
         };
     }
@@ -153,7 +168,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
     let begin = || run.note(nonce, recorded(&request), came.arrival.peer, probe.looks_below());
     let Some((pen, below)) = goes_on.or_else(begin) else {
         let refusal = came.arrival.refusal.unwrap_or(Refusal::Requests);
-        return turn_down(server, refusal, &came, Some((run, proof())));
+        return turn_down(server, refusal, &came, Some((run.prover.run(), proof())));
     };
     if !follows {
         pen.note(Event::Request);
@@ -161,7 +176,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
     if let Some(refusal) = came.arrival.refusal {
         pen.note(Event::Response(StatusCode::SERVICE_UNAVAILABLE.as_u16()));
         pen.note(Event::Closed(Why::Limit));
-        return turn_down(server, refusal, &came, Some((run, proof())));
+        return turn_down(server, refusal, &came, Some((run.prover.run(), proof())));
     }
     let call = Call {
         request,
@@ -185,6 +200,8 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
     probe.testify(call).await
 }
 
+/// The name, in metrics, of a record that was asked for while the store was lost.
+const NO_RECORD: &str = "no-record";
 /// How long a report may take to arrive: a megabyte on a path of 256 kbit/s, and room.
 const REPORT_TIME: Duration = Duration::from_secs(60);
 
@@ -251,10 +268,10 @@ fn plain(status: StatusCode, text: &str) -> Reply {
 }
 
 /// Refuses, and says so to the operator, too.
-fn turn_down(server: &Server, refusal: Refusal, came: &Came, within: Option<(&Run, String)>) -> Reply {
+fn turn_down(server: &Server, refusal: Refusal, came: &Came, within: Option<(&str, String)>) -> Reply {
     server.0.metrics.refused(refusal.as_str());
-    let from = came.arrival.peer.map_or_else(String::new, |peer| peer.ip().to_string());
-    let run = within.as_ref().map_or("", |(run, _)| run.prover.run());
+    let from = came.from().map_or_else(String::new, |from| from.to_string());
+    let run = within.as_ref().map_or("", |(run, _)| run);
     server.0.log.refusal(refusal, &[("run", run), ("from", &from)]);
     refused(refusal, within.map(|(_, proof)| proof))
 }

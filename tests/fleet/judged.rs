@@ -1,0 +1,106 @@
+//! A fleet is as good a witness as one server.
+
+use crate::nodes::{Fleet, Redis, Talking, get, installed, witnesses};
+use crate::program::{Ran, Serve, check, program};
+use std::collections::BTreeMap;
+
+#[test]
+fn a_healthy_path_is_judged_as_by_one_server() {
+    if !installed("redis-server") {
+        return;
+    }
+    let (redis, alone) = (Redis::start(&[]), Serve::start());
+    let fleet = Fleet::with(redis.port, &[]);
+    let one = check(&["--pin", &alone.pin, &alone.https]);
+    let all = fleet.check(&[&fleet.https]);
+    assert_eq!((one.code, all.code), (0, 0), "{}{}", one.stderr, all.stderr);
+    assert_eq!((one.codes(), all.codes()), (vec![], vec![]));
+    let (one, all) = (one.json(), all.json());
+    assert_eq!(one["transports"], all["transports"]);
+    // Every connection has its record, whichever node served it and whichever told.
+    assert_eq!(witnesses(&one), witnesses(&all));
+    assert!(!witnesses(&all).contains_key("absent") && !witnesses(&all).contains_key("partial"));
+    for node in &fleet.nodes {
+        let metrics = node.read("/metrics");
+        assert!(metrics.contains("proxyprobe_requests_total{"), "both have a part in it: {metrics}");
+        assert!(metrics.contains("proxyprobe_store_up 1") && metrics.contains("proxyprobe_store_dropped 0"), "{metrics}");
+        assert!(node.read("/readyz").ends_with("ready, store up\n"));
+    }
+}
+
+/// A check through a middlebox of the lab, on cleartext.
+fn through(fleet: &Fleet, middlebox: &str) -> Ran {
+    let upstream = fleet.http.trim_start_matches("http://");
+    let lab = ["lab", "run", middlebox, "--as", "relay", "--listen", "127.0.0.1:0", "--upstream", upstream];
+    let lab = Talking::start(program(&lab));
+    let line = lab.line(" on 127.0.0.1:");
+    let url = format!("http://{}", line.rsplit_once(" on ").unwrap().1);
+    fleet.check(&["--leg", "http", &url])
+}
+
+/// Without what the lab adds to headers.
+fn harm(ran: &Ran) -> Vec<String> {
+    ran.codes().into_iter().filter(|code| !code.contains(":headers.")).collect()
+}
+
+/// What is concluded from both witnesses, from the server's silence, and from when something happened at either end.
+const JUDGED: &[(&str, &[&str])] = &[
+    ("strip-upgrade", &["http:upgrade.header-stripped"]),
+    ("swallow-101", &["http:upgrade.lost-101"]),
+    ("forge-101", &["http:upgrade.forged"]),
+    ("swallow-after-101:way=to-server", &["http:zombie.silent-to-server"]),
+    ("delay-events", &["http:sse.delayed"]),
+];
+
+#[test]
+fn a_middlebox_is_found_from_what_both_nodes_saw() {
+    if !installed("redis-server") {
+        return;
+    }
+    let redis = Redis::start(&[]);
+    let fleet = Fleet::with(redis.port, &[]);
+    for (middlebox, codes) in JUDGED {
+        let ran = through(&fleet, middlebox);
+        assert_eq!((ran.code, harm(&ran).iter().map(String::as_str).collect::<Vec<_>>()), (1, codes.to_vec()), "{middlebox}");
+    }
+}
+
+#[test]
+fn a_node_that_is_killed_is_not_the_paths_fault() {
+    if !installed("redis-server") {
+        return;
+    }
+    let redis = Redis::start(&[]);
+    let mut fleet = Fleet::with(redis.port, &[]);
+    let checking = fleet.checking(&["--idle", "6", "--leg", "http", &fleet.http]);
+    let mut client = Talking::start(checking);
+    client.line("testing all transports");
+    let node = fleet.under_way();
+    fleet.nodes[node].talking.kill();
+    let report = client.rest();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap_or_else(|why| panic!("{why}: {report}"));
+    let blamed: Vec<_> = report["findings"].as_array().unwrap().iter().filter(|f| f["outcome"] != "inconclusive").collect();
+    assert!(blamed.iter().all(|finding| finding["outcome"] == "note"), "{blamed:#?}");
+    assert_eq!(client.child.wait().unwrap().code(), Some(3));
+}
+
+/// A run that both nodes serve has one ceiling for its record.
+#[test]
+fn the_record_of_a_run_is_bounded_for_the_whole_fleet() {
+    if !installed("redis-server") {
+        return;
+    }
+    let redis = Redis::start(&[]);
+    let fleet = Fleet::with(redis.port, &["--max-requests-per-run", "10", "--run-seconds", "600", "--idle-run-seconds", "100"]);
+    let ran = fleet.check(&["--leg", "http", &fleet.http]);
+    assert_eq!(redis.ask(&["LLEN", &redis.key(":order")]), "10");
+    assert_eq!(redis.ask(&["HLEN", &redis.key(":notes")]), "10");
+    for key in [":order", ":notes", ":about"] {
+        let left: u64 = redis.ask(&["TTL", &redis.key(key)]).parse().unwrap();
+        assert!((80..=100).contains(&left), "{key}: {left}");
+    }
+    let found: BTreeMap<_, _> = witnesses(&ran.json());
+    assert!(found.contains_key("absent") && !found.contains_key("empty"), "{found:?}");
+    assert_eq!((ran.code, ran.codes()), (0, vec![]), "nothing was refused: each node has ten of seventeen");
+    assert!(get(&fleet.nodes[0].http, "/v1/0000/00/hello").starts_with("HTTP/1.1 404"));
+}

@@ -1,6 +1,6 @@
 //! Nodes whose clocks are seconds apart.
 
-use crate::nodes::{Fleet, Redis, free_port, installed, witnesses};
+use crate::nodes::{Fleet, Node, Redis, free_port, get, installed, witnesses};
 use crate::program::BINARY;
 use std::process::Command;
 
@@ -15,6 +15,16 @@ fn ahead() -> Option<Command> {
     Some(command)
 }
 
+/// How far apart the nodes say that two runs began, in milliseconds: a run's id begins with it.
+fn apart(fleet: &Fleet) -> u64 {
+    let begun = |node: &Node| {
+        let answer = get(&node.http, "/v1/run/aa");
+        let start: serde_json::Value = serde_json::from_str(answer.lines().last().unwrap()).unwrap();
+        u64::from_str_radix(start["run"].as_str().unwrap().get(..12).unwrap(), 16).unwrap()
+    };
+    begun(&fleet.nodes[0]).abs_diff(begun(&fleet.nodes[1]))
+}
+
 #[test]
 fn a_node_whose_clock_is_wrong_is_as_good_a_witness() {
     if !installed("redis-server") || !installed("faketime") {
@@ -23,6 +33,7 @@ fn a_node_whose_clock_is_wrong_is_as_good_a_witness() {
     let redis = Redis::start(&[]);
     let fleet = Fleet::start(redis.port, &[], [None, ahead()]);
     fleet.complete();
+    assert!(apart(&fleet) < 2_000, "they have one clock");
     let ran = fleet.check(&[&fleet.https]);
     assert_eq!((ran.code, ran.codes()), (0, vec![]));
     let report = ran.json();
@@ -65,6 +76,7 @@ fn clocks_that_were_never_compared_blame_nobody() {
         return;
     }
     let fleet = Fleet::start(free_port(), &[], [None, ahead()]);
+    assert!(apart(&fleet) >= 2_000, "each has its own");
     let ran = fleet.check(&[&fleet.https]);
     let report = ran.json();
     let outcomes: Vec<_> = report["findings"].as_array().unwrap().iter().map(|finding| finding["outcome"].as_str()).collect();

@@ -200,7 +200,7 @@ fn pass(client: TcpStream, server: TcpStream) {
 pub(crate) struct Node {
     pub(crate) talking: Talking,
     pub(crate) http: String,
-    https: String,
+    pub(crate) https: String,
     pub(crate) admin: String,
 }
 

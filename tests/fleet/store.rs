@@ -4,6 +4,8 @@ use crate::nodes::{Fleet, Folder, Redis, SECRET, Talking, get, installed, wait};
 use crate::program::{program, run};
 use proxyprobe_probes::io::proof::Prover;
 use serde_json::Value;
+use std::io::Write;
+use std::net::TcpStream;
 
 const CANARY: &str = "c4narys3cret";
 
@@ -102,4 +104,36 @@ fn what_stands_in_the_store_is_not_believed() {
     assert_eq!(witness(1, "0")["cut"], true);
     redis.ask(&["FLUSHALL"]);
     assert_eq!(witness(0, "0")["cut"], true);
+}
+
+/// A ClientHello arrives at one node, and another is asked for it (RFC 8446 section 4.1.2).
+#[test]
+fn a_client_hello_is_known_to_all_nodes() {
+    if !installed("redis-server") {
+        return;
+    }
+    let redis = Redis::start(&[]);
+    let fleet = Fleet::with(redis.port, &[]);
+    let answer = get(&fleet.nodes[1].http, "/v1/run/aa");
+    let start: Value = serde_json::from_str(answer.lines().last().unwrap()).unwrap();
+    let (run, key) = (start["run"].as_str().unwrap(), start["key"].as_str().unwrap());
+    let signatures = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
+    let body = [&[3, 3][..], &[0xab; 32], &[0, 0, 2, 0x13, 1, 1, 0], &signatures].concat();
+    let length = u8::try_from(body.len()).unwrap();
+    let record = [&[0x16, 3, 1, 0, length + 4, 1, 0, 0, length][..], &body].concat();
+    let mut stream = TcpStream::connect(fleet.nodes[0].https.trim_start_matches("https://")).unwrap();
+    stream.write_all(&record).unwrap();
+    // Whatever the node answers, it has read it.
+    let _ = std::io::Read::read(&mut stream, &mut [0; 16]);
+    for (nonce, random) in [("01", "ab"), ("02", "cd")] {
+        let path = format!("/v1/{run}/{nonce}/tls-hello?random={}", random.repeat(32));
+        assert!(get(&fleet.nodes[1].http, &path).starts_with("HTTP/1.1 200"));
+    }
+    let proof = Prover::new(run, key).token("ff", "witness");
+    for node in &fleet.nodes {
+        let answer = get(&node.http, &format!("/v1/{run}/ff/witness?page=0&proof={proof}"));
+        let page: Value = serde_json::from_str(answer.lines().last().unwrap()).unwrap();
+        let seen: Vec<_> = page["notes"].as_array().unwrap().iter().map(|note| &note[1]["below"]["hello_seen"]).collect();
+        assert_eq!(seen, [true, false], "{page}");
+    }
 }

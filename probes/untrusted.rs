@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt;
 
 /// Text from the network with nothing left in it that a terminal or a bidirectional layout would obey.
@@ -56,6 +57,27 @@ impl fmt::Debug for Untrusted {
     }
 }
 
+/// Makes JSON from elsewhere harmless: every text in it is neutralised, whatever field it is for. `None` when a number in it is one
+/// that no run produces.
+pub fn harmless(value: Value) -> Option<Value> {
+    Some(match value {
+        Value::Number(number) => Value::Number(number.as_f64().is_some_and(|found| found.abs() < PLAUSIBLE).then_some(number)?),
+        Value::String(text) => {
+            let mut shown = String::with_capacity(text.len());
+            text.chars().for_each(|c| push_visible(&mut shown, c));
+            Value::String(shown)
+        }
+        Value::Array(all) => Value::Array(all.into_iter().map(harmless).collect::<Option<_>>()?),
+        Value::Object(all) => {
+            Value::Object(all.into_iter().map(|(name, value)| Some((name, harmless(value)?))).collect::<Option<_>>()?)
+        }
+        Value::Null | Value::Bool(_) => value,
+    })
+}
+
+/// The largest number that is believed: nine thousand years in milliseconds. Beyond it arithmetic would need care everywhere.
+pub const PLAUSIBLE: f64 = (1u64 << 48) as f64;
+
 /// A saved report is untrusted too: whoever edited it must not reach the terminal either.
 impl<'de> Deserialize<'de> for Untrusted {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -102,6 +124,17 @@ mod tests {
     #[test]
     fn what_is_left_out_is_told() {
         assert_eq!(Untrusted::from_bytes(b"abcdef", 3).as_str(), "abc…");
+    }
+
+    #[test]
+    fn json_from_elsewhere_holds_no_escapes_and_no_absurd_numbers() {
+        let read = |text: &str| harmless(serde_json::from_str(text).unwrap());
+        let nasty = read(r#"{"a":["\u001b[2J",{"b":"\u202e\u009b"},null,true,-1.5]}"#).unwrap();
+        assert_eq!(nasty.to_string(), r#"{"a":["\\x1b[2J",{"b":"\\u{202e}\\x9b"},null,true,-1.5]}"#);
+        for number in ["18446744073709551615", "-9e99", "281474976710656"] {
+            assert_eq!(read(&format!("[[{number}]]")), None, "{number}");
+        }
+        assert!(read("[281474976710655]").is_some());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::below::{RawHead, TlsEnd};
 use crate::exchange::{RequestHead, ServerNotes};
 use crate::timeline::What;
-use crate::untrusted::Untrusted;
+use crate::untrusted::{PLAUSIBLE, Untrusted, harmless};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version in every path.
@@ -18,6 +19,12 @@ pub const PROOF_PREFIX: &str = "pp1";
 pub const WITNESS_PAGE_BYTES: usize = 256 * 1024;
 /// The most bytes of any other answer that a client reads.
 pub const ANSWER_BYTES: usize = 64 * 1024;
+
+/// Reads an answer of the other end, made harmless before it becomes a value; `None` when it cannot be read, or holds a number that no
+/// run produces.
+pub fn read<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_value(harmless(serde_json::from_str(json).ok()?)?).ok()
+}
 
 /// The path that starts a run.
 pub fn run_path(nonce: &str) -> String {
@@ -82,6 +89,15 @@ pub struct RunStart {
     pub front_headers: Vec<Untrusted>,
 }
 
+impl RunStart {
+    /// Whether its id and its key are what they should be. The id stands in the paths of requests: another text there could be a
+    /// request of its own.
+    pub fn is_sound(&self) -> bool {
+        let hex = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+        hex(&self.run) && hex(&self.key)
+    }
+}
+
 /// Where the server can be reached, by leg.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Legs {
@@ -142,7 +158,7 @@ impl Message {
         let mut parts = line.splitn(6, ' ');
         let what = what_of(parts.next()?)?;
         let number = parts.next()?.parse().ok()?;
-        let sent_ms = parts.next()?.parse().ok()?;
+        let sent_ms = parts.next()?.parse().ok().filter(|ms| (*ms as f64) < PLAUSIBLE)?;
         let word = parts.next()?.to_owned();
         let size = parts.next().map(str::parse).transpose().ok()?;
         // What claims another size than it has is not written out to be compared.
@@ -204,7 +220,8 @@ mod tests {
                 assert_eq!(Message::read(&message.to_string()), Some(message));
             }
         }
-        for line in ["", "echo", "echo x 1 n", "echo 1 1", "echo 1 1 n more", "<html> 1 1 n", "echo -1 1 n"] {
+        let late = format!("echo 1 {} n", u64::MAX);
+        for line in [&*late, "", "echo", "echo x 1 n", "echo 1 1", "echo 1 1 n more", "<html> 1 1 n", "echo -1 1 n"] {
             assert_eq!(Message::read(line), None, "{line}");
         }
     }

@@ -6,7 +6,7 @@ use proxyprobe_probes::io::Purpose;
 use proxyprobe_probes::io::http::{proven_body, send};
 use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::untrusted::Untrusted;
-use proxyprobe_probes::wire::{ANSWER_BYTES, Kept, PROOF_HEADER, REPORT_BYTES, REPORT_ROUTE, route_path};
+use proxyprobe_probes::wire::{ANSWER_BYTES, Kept, PROOF_HEADER, REPORT_BYTES, REPORT_ROUTE, read, route_path};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -34,7 +34,7 @@ pub(crate) async fn leave(scene: &Scene, report: String) -> Result<Kept, String>
         let status = answer.head.status;
         let body = proven_body(&scene.prover, &nonce, REPORT_ROUTE, &mut answer, ANSWER_BYTES).await;
         let kept = match body {
-            Ok((Proof::Valid, text)) => serde_json::from_str(&text).ok(),
+            Ok((Proof::Valid, text)) => read(&text),
             _ => None,
         };
         kept.ok_or_else(|| match status {

@@ -12,7 +12,7 @@ use crate::io::{Dial, Purpose};
 use crate::refusal::Refusal;
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
-use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, TOKEN_PARAMETER, run_path};
+use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, TOKEN_PARAMETER, read, run_path};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::time::Duration;
@@ -99,7 +99,7 @@ async fn attempt(
     // The answer proves itself: it holds the key of the proof that stands in its first line.
     let text = String::from_utf8_lossy(&text).into_owned();
     let (proof, rest) = text.split_once('\n').unwrap_or(("", &text));
-    let start = serde_json::from_str::<RunStart>(rest).ok().filter(|start| {
+    let start = read::<RunStart>(rest).filter(RunStart::is_sound).filter(|start| {
         end == Some(End::Complete) && Prover::new(&start.run, &start.key).examine(proof, page.nonce(), "run") == Proof::Valid
     });
     let status = head.status;

@@ -8,7 +8,7 @@ use proxyprobe_probes::hearing::Hearing;
 use proxyprobe_probes::plan::Plan;
 use proxyprobe_probes::recommend::Answers;
 use proxyprobe_probes::transport::Leg;
-use proxyprobe_probes::untrusted::Untrusted;
+use proxyprobe_probes::untrusted::{Untrusted, harmless};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -62,18 +62,6 @@ struct SavedProbe {
     evidence: BTreeMap<Leg, Value>,
 }
 
-/// The largest number that is believed: nine thousand years in milliseconds. Beyond it arithmetic would need care everywhere.
-const PLAUSIBLE: f64 = (1u64 << 48) as f64;
-
-fn is_plausible(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.as_f64().is_some_and(|number| number.abs() < PLAUSIBLE),
-        Value::Array(all) => all.iter().all(is_plausible),
-        Value::Object(all) => all.values().all(is_plausible),
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
-    }
-}
-
 /// Reads a report and judges its evidence again. Fields and probes that this version does not know are passed over.
 ///
 /// # Errors
@@ -89,9 +77,8 @@ pub(super) fn read_value(whole: Value) -> Result<Report, Unreadable> {
         Some(schema) => return Err(Unreadable::Schema(schema)),
         None => return Err(Unreadable::Form("it has no schema".to_owned())),
     }
-    if !is_plausible(&whole) {
-        return Err(Unreadable::Form("it holds a number that no run produces".to_owned()));
-    }
+    let no_run = || Unreadable::Form("it holds a number that no run produces".to_owned());
+    let whole = harmless(whole).ok_or_else(no_run)?;
     let then: Option<Conclusions> = serde_json::from_value(whole.clone()).ok();
     let saved: Saved = serde_json::from_value(whole).map_err(|error| Unreadable::Form(error.to_string()))?;
     let mut evidence = BTreeMap::new();

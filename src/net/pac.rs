@@ -133,11 +133,11 @@ pub(super) async fn ask(script: &Script, url: &str, host: &str, means: &Means<'_
 /// The steps of an answer such as `PROXY a:8080; SOCKS b; DIRECT`, in order. An empty answer is `DIRECT`, and what cannot be read is left
 /// out, as browsers do; `None` when nothing is left.
 fn steps(answer: &str) -> Option<Vec<Step>> {
-    let all: Vec<Option<Step>> = answer.split(';').map(str::trim).filter(|part| !part.is_empty()).map(step).collect();
-    if all.is_empty() {
+    let mut parts = answer.split(';').map(str::trim).filter(|part| !part.is_empty()).peekable();
+    if parts.peek().is_none() {
         return Some(vec![Step::Direct]);
     }
-    let usable: Vec<Step> = all.into_iter().flatten().take(STEPS).collect();
+    let usable: Vec<Step> = parts.filter_map(step).take(STEPS).collect();
     (!usable.is_empty()).then_some(usable)
 }
 

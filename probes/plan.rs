@@ -75,6 +75,12 @@ impl Plan {
         Self { answer_ms, ..self }
     }
 
+    /// The most that a run may take, in milliseconds, before it is cut short: three times the longest silence, as a deep run climbs its
+    /// ladder twice and every answer may be late, and a minute for reaching the server. An ordinary run takes a third of it.
+    pub fn most_ms(&self) -> u64 {
+        self.longest_idle_ms.saturating_mul(3).saturating_add(60_000)
+    }
+
     /// Whether silences as long as appliances' 30 s are part of it.
     pub fn covers_30_s(&self) -> bool {
         self.longest_idle_ms > 30_000

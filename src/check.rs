@@ -77,6 +77,16 @@ const START: Duration = Duration::from_secs(10);
 pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress, stop: CancellationToken) -> Ran {
     let clock = Clock::start();
     let wall = jiff::Timestamp::now();
+    let stop = stop.child_token();
+    let most = Duration::from_millis(options.plan.most_ms());
+    // Everything has a deadline of its own; this one is for what they come to together.
+    let budget = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            sleep(most).await;
+            stop.cancel();
+        }
+    });
     let lag = Arc::new(AtomicU64::new(0));
     let mut run = Run {
         circumstances: Circumstances::default(),
@@ -124,6 +134,7 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         machine = machine => run.note_machine(machine.ok()),
         () = stop.cancelled() => {}
     }
+    budget.abort();
     if stop.is_cancelled() {
         run.circumstances.cut_short_at_ms = Some(clock.ms());
     }
@@ -285,6 +296,7 @@ impl Run {
         let lasts = Duration::from_millis(self.options.plan.longest_idle_ms);
         progress.step("testing all transports on all legs", Some(lasts));
         let mut read_once = false;
+        let mut room = witness::ROOM;
         let beat_over = Notify::new();
         let opening_overlapped = AtomicBool::new(false);
         {
@@ -303,7 +315,7 @@ impl Run {
                     () = stop.cancelled() => break,
                     () = beat_over.notified(), if !read_once => {
                         read_once = true;
-                        let read = witness::read(scenes, &mut self.testimony, self.clock);
+                        let read = witness::read(scenes, &mut self.testimony, self.clock, &mut room);
                         tokio::select! {
                             biased;
                             complete = read => self.circumstances.witness_reads.push(complete),
@@ -319,7 +331,7 @@ impl Run {
         let evidence = schedule.evidence();
         // What is still under way must not be ended before the server was asked about it.
         let patience = if stop.is_cancelled() { Duration::from_secs(2) } else { START };
-        let read = match timeout(patience, witness::read(scenes, &mut self.testimony, self.clock)).await {
+        let read = match timeout(patience, witness::read(scenes, &mut self.testimony, self.clock, &mut room)).await {
             Ok(read) => read,
             Err(_) => WitnessRead { at_ms: self.clock.ms(), complete: false },
         };

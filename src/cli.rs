@@ -152,7 +152,7 @@ pub struct Check {
     /// Also write the report to a file; repeatable
     #[arg(long, value_name = "FORMAT=FILE")]
     pub save: Vec<String>,
-    /// End the run after this time, with what was measured until then
+    /// End the run after this time, with what was measured until then [default: a minute and three times the longest silence]
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
     /// Say nothing on stderr while it runs

@@ -7,22 +7,25 @@ use proxyprobe_probes::io::Purpose;
 use proxyprobe_probes::io::http::{proven_body, request};
 use proxyprobe_probes::io::observe::Scene;
 use proxyprobe_probes::io::pen::Clock;
-use proxyprobe_probes::wire::{WITNESS_PAGE_BYTES, WITNESS_ROUTE, WitnessPage, route_path};
+use proxyprobe_probes::wire::{self, WITNESS_PAGE_BYTES, WITNESS_ROUTE, WitnessPage, route_path};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// The most pages that are read: more than a server keeps of one run.
 const PAGES: usize = 200;
+/// The most bytes of pages that are read in a run: four times what a deep one leaves. In memory they may take ten times as much.
+pub(crate) const ROOM: usize = 3 * 1024 * 1024;
 
 /// How long a page may take to come, once its head is there within the time of any answer: 80 KiB, which is what a standard run
 /// leaves, at 64 kbit/s.
 const PAGE: Duration = Duration::from_secs(10);
 
 /// Reads the whole witness, each page on a fresh connection, over the first leg on which that is possible.
-pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clock) -> WitnessRead {
+/// `room` is what is left of [`ROOM`].
+pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clock, room: &mut usize) -> WitnessRead {
     for scene in scenes {
-        if pages(scene, testimony).await.is_some() {
+        if pages(scene, testimony, room).await.is_some() {
             let at_ms = clock.ms();
             testimony.complete_at_ms = Some(at_ms);
             return WitnessRead { at_ms, complete: true };
@@ -31,11 +34,11 @@ pub(crate) async fn read(scenes: &[Scene], testimony: &mut Testimony, clock: Clo
     WitnessRead { at_ms: clock.ms(), complete: false }
 }
 
-async fn pages(scene: &Scene, testimony: &mut Testimony) -> Option<()> {
+async fn pages(scene: &Scene, testimony: &mut Testimony, room: &mut usize) -> Option<()> {
     let mut from = 0;
     let mut seen = HashSet::new();
     for _ in 0..PAGES {
-        let page = page(scene, from).await?;
+        let page = page(scene, from, room).await?;
         testimony.cut |= page.cut;
         testimony.clock_bound_ms = testimony.clock_bound_ms.max(page.clock_bound_ms);
         testimony.turned_away = testimony.turned_away.max(page.turned_away);
@@ -59,7 +62,7 @@ async fn pages(scene: &Scene, testimony: &mut Testimony) -> Option<()> {
     None
 }
 
-async fn page(scene: &Scene, from: usize) -> Option<WitnessPage> {
+async fn page(scene: &Scene, from: usize, room: &mut usize) -> Option<WitnessPage> {
     let nonce = scene.entropy.nonce();
     let way = scene.dial.dial(scene.leg, Purpose::Request).await.ok()?;
     let proof = scene.prover.token(&nonce, WITNESS_ROUTE);
@@ -74,5 +77,6 @@ async fn page(scene: &Scene, from: usize) -> Option<WitnessPage> {
     if proof != Proof::Valid {
         return None;
     }
-    serde_json::from_str(&text).ok()
+    *room = room.checked_sub(text.len())?;
+    wire::read(&text)
 }

@@ -110,7 +110,7 @@ pub enum Why {
     AfterPeer,
     /// The server shuts down.
     Shutdown,
-    /// A limit of the server.
+    /// A limit: one of the server's, or at the client more than any conversation here brings.
     Limit,
     /// The client gave it up early, as planned.
     Abort,
@@ -122,14 +122,32 @@ impl Timeline {
     /// The most pieces of one body that are written: a trickle shows in far fewer, and there has to be room for the events.
     pub const MAX_PIECES: usize = 256;
 
-    /// Appends an entry, or notes that there was no room for it. Ends are always kept: they decide.
+    /// The most entries of foreign bytes: whoever says more of them says nothing new.
+    pub const MAX_FOREIGN: usize = 64;
+
+    /// Appends an entry, or notes that there was no room for it. Foreign bytes have room of their own behind all else, and ends are
+    /// always kept: they decide.
     pub fn push(&mut self, at_ms: u64, event: Event) {
-        let ends = matches!(event, Event::Ended(_) | Event::Closed(_) | Event::Failed(_) | Event::GaveUp);
-        if self.entries.len() < Self::MAX_ENTRIES || (ends && self.entries.len() < Self::MAX_ENTRIES + 8) {
+        let room = match event {
+            Event::Ended(_) | Event::Closed(_) | Event::Failed(_) | Event::GaveUp => Self::MAX_ENTRIES + Self::MAX_FOREIGN + 8,
+            Event::Foreign(_) if self.foreign() < Self::MAX_FOREIGN => Self::MAX_ENTRIES + Self::MAX_FOREIGN,
+            Event::Foreign(_) => 0,
+            _ => Self::MAX_ENTRIES,
+        };
+        if self.entries.len() < room {
             self.entries.push(Entry { at_ms, event });
         } else {
             self.cut = true;
         }
+    }
+
+    fn foreign(&self) -> usize {
+        self.entries.iter().filter(|entry| matches!(entry.event, Event::Foreign(_))).count()
+    }
+
+    /// Whether this end stopped listening because more came than any conversation here brings.
+    pub fn flooded(&self) -> bool {
+        self.foreign() > 0 && self.closed().is_some_and(|(_, why)| why == Why::Limit)
     }
 
     /// When the first entry that `wanted` accepts was written.
@@ -225,5 +243,22 @@ mod tests {
         assert!(timeline.cut);
         assert_eq!(timeline.ended(), Some((9000, &End::Fin)));
         assert_eq!(timeline.entries.len(), Timeline::MAX_ENTRIES + 1);
+    }
+
+    #[test]
+    fn a_flood_of_foreign_bytes_leaves_room_for_all_else_and_shows_behind_it() {
+        let foreign = |timeline: &mut Timeline| timeline.push(1, Event::Foreign(Untrusted::new("x")));
+        let mut timeline = Timeline::default();
+        (0..2000).for_each(|_| foreign(&mut timeline));
+        assert!(timeline.cut);
+        assert_eq!(timeline.entries.len(), Timeline::MAX_FOREIGN);
+        (0..2000).for_each(|number| timeline.push(2, Event::Sent(What::Tick, number)));
+        assert_eq!(timeline.entries.len(), Timeline::MAX_ENTRIES);
+        let mut replayed = Timeline::default();
+        (0..2000).for_each(|_| replayed.push(1, Event::Received(What::Tick, 1, None)));
+        assert!(!replayed.flooded());
+        foreign(&mut replayed);
+        replayed.push(3, Event::Closed(Why::Limit));
+        assert!(replayed.flooded());
     }
 }

@@ -163,10 +163,10 @@ impl Talk<'_> {
         };
         let (head, mut rest) = match timeout_at(self.deadline, asking).await {
             Err(_) => return self.page.gave_up(&observer),
-            Ok(Ok(Some(read))) => read,
-            Ok(Ok(None)) => {
+            Ok(Ok(Ok(read))) => read,
+            Ok(Ok(Err(kind))) => {
                 let detail = Untrusted::from_bytes(&observer.first_bytes(), 120);
-                return self.failed(Failure { operation: Operation::Request, kind: Kind::NotHttp, peer, detail });
+                return self.failed(Failure { operation: Operation::Request, kind, peer, detail });
             }
             Ok(Err(error)) => match observer.ended() {
                 Some((moment, end)) => return self.page.pen.note_at(moment, Event::Ended(end)),

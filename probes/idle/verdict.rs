@@ -145,6 +145,10 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
     if record.client.first(spoken).is_some() {
         return Fate::Lived;
     }
+    // There was no silence.
+    if record.client.flooded() {
+        return Fate::Doubted(Doubt::Unclear);
+    }
     let over = record.client.first(|e| *e == Event::SilenceOver).unwrap_or(start.saturating_add(rung.asked.silent_ms));
     let ended = broken_off(&record.client).or_else(|| record.client.ended());
     let at = ended.map_or(over, |(at, _)| at);

@@ -1,5 +1,6 @@
 //! Server-Sent Events: the server's stream and the client's ear (WHATWG HTML, section 9.2).
 
+use super::FLOOD_BYTES;
 use super::encoding::{self, Decoder};
 use super::http::Answer;
 use super::observe::{Page, Scene};
@@ -189,6 +190,9 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
     let mut decoder = Decoder::of(&answer.head);
     let mut heard = Heard::default();
     let mut pieces = 0;
+    // What is compressed may become as much again.
+    let mut left = 2 * FLOOD_BYTES;
+    answer.observer.limit_reading(FLOOD_BYTES);
     loop {
         let piece = match timeout_at(deadline, answer.next()).await {
             Err(_) => {
@@ -198,6 +202,11 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
             Ok(Ok(piece)) => piece,
             Ok(Err(end)) => {
                 match answer.observer.ended() {
+                    // Nobody ended it but this end.
+                    _ if answer.observer.flooded() => {
+                        page.pen.note(Event::Foreign(Untrusted::from_bytes(&answer.observer.last_bytes(), 200)));
+                        page.pen.note(Event::Closed(Why::Limit));
+                    }
                     Some((moment, _)) if end != End::Complete => page.pen.note_at(moment, Event::Ended(end)),
                     _ => page.pen.note(Event::Ended(end)),
                 }
@@ -208,9 +217,13 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
             pieces += 1;
             page.pen.note(Event::Piece(u32::try_from(piece.len()).unwrap_or(u32::MAX)));
         }
-        let text = match decoder.read(&piece) {
-            Ok(text) => text,
-            Err(_) => {
+        let text = decoder.read(&piece).ok().filter(|text| {
+            left = left.saturating_sub(u64::try_from(text.len()).unwrap_or(u64::MAX));
+            left > 0
+        });
+        let text = match text {
+            Some(text) => text,
+            None => {
                 page.pen.note(Event::Foreign(Untrusted::from_bytes(&piece, 200)));
                 page.pen.note(Event::Closed(Why::Done));
                 return heard;
@@ -224,11 +237,14 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
                 }
                 Item::Data(data) => match Message::read(&data) {
                     Some(message) if message.word == page.nonce() => {
-                        heard.newest = Some(message.number);
+                        // An event that comes again is none that was waited for.
+                        if heard.newest.is_none_or(|newest| message.number > newest) {
+                            heard.newest = Some(message.number);
+                            deadline = Instant::now() + patience.between;
+                        }
                         if heard.arrived.len() < ARRIVALS {
                             heard.arrived.push(Instant::now());
                         }
-                        deadline = Instant::now() + patience.between;
                         page.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
                         if patience.enough == Some(message.number) {
                             page.pen.note(Event::Closed(Why::Done));
@@ -241,6 +257,11 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
                 Item::Retry(ms) => heard.retry = Some(Duration::from_millis(ms)),
                 Item::Alien(text) => page.pen.note(Event::Foreign(Untrusted::from_bytes(text.as_bytes(), 200))),
             }
+        }
+        // What never stops coming never lets a deadline be looked at.
+        if Instant::now() > deadline {
+            page.gave_up(&answer.observer);
+            return heard;
         }
     }
 }
@@ -308,8 +329,15 @@ impl Parser {
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "data" => {
-                let data = self.data.take().map_or_else(String::new, |data| data + "\n");
-                self.data = Some(data + value);
+                match &mut self.data {
+                    // An event without end is cut where a line would be: what is cut is none of ours.
+                    Some(data) if data.len() >= LINE_BYTES => {}
+                    Some(data) => {
+                        data.push('\n');
+                        data.push_str(value);
+                    }
+                    None => self.data = Some(value.to_owned()),
+                }
                 None
             }
             "retry" => value.parse().ok().map(Item::Retry),
@@ -374,5 +402,13 @@ mod tests {
         assert!(parser.push(&vec![b'x'; 10 * LINE_BYTES]).is_empty());
         assert!(parser.line.len() <= LINE_BYTES);
         assert!(matches!(parser.push(b"\n").first(), Some(Item::Alien(_))));
+    }
+
+    #[test]
+    fn an_event_of_endless_lines_does_not_grow() {
+        let mut parser = Parser::default();
+        (0..1_000).for_each(|_| assert!(parser.push(&[b"data: ", &[b'x'; 100][..], b"\n"].concat()).is_empty()));
+        let items = parser.push(b"\n");
+        assert!(matches!(&items[..], [Item::Data(data)] if data.len() < 2 * LINE_BYTES), "{items:?}");
     }
 }

@@ -37,6 +37,10 @@ const TAP_BYTES: usize = 16 * 1024;
 /// How many bytes of the newest read are kept, to show what broke a protocol.
 const LAST_BYTES: usize = 256;
 
+/// The most bytes that one conversation or stream may bring: ten times what the longest here brings. Who sends more floods, and a
+/// flood can keep this end from ever looking at the time.
+pub const FLOOD_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Something that carries bytes both ways.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -71,6 +75,8 @@ struct State {
     written: Vec<u8>,
     keep_written: usize,
     last: Vec<u8>,
+    /// How many bytes may still be read, where that has a limit.
+    may_read: Option<u64>,
     ended: Option<(Instant, End)>,
     carried: Carried,
     held: bool,
@@ -167,6 +173,16 @@ impl Observer {
         self.0.lock().last.clone()
     }
 
+    /// From now on, lets so many bytes be read; with more, reading fails.
+    pub fn limit_reading(&self, bytes: u64) {
+        self.0.lock().may_read = Some(bytes);
+    }
+
+    /// Whether reading failed because there was more to read than was allowed.
+    pub fn flooded(&self) -> bool {
+        self.0.lock().may_read == Some(0)
+    }
+
     /// What the kernel knows of the connection.
     pub fn kernel(&self) -> Option<KernelNote> {
         self.0.control.kernel()
@@ -208,11 +224,18 @@ impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let had_room = buf.remaining() > 0;
+        if self.shared.lock().may_read == Some(0) {
+            let error = io::Error::other("it sent more than any conversation here has");
+            self.end_by(&error);
+            return Poll::Ready(Err(error));
+        }
         match ready!(self.stream()?.poll_read(cx, buf)) {
             Ok(()) => {
                 let new = buf.filled().get(before..).unwrap_or_default();
                 let mut state = self.shared.lock();
-                state.carried.received += new.len() as u64;
+                let read = u64::try_from(new.len()).unwrap_or(u64::MAX);
+                state.carried.received += read;
+                state.may_read = state.may_read.map(|left| left.saturating_sub(read));
                 if new.is_empty() {
                     if had_room {
                         state.ended.get_or_insert_with(|| (Instant::now(), End::Fin));

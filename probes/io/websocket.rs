@@ -3,7 +3,7 @@
 use super::heads::{field, raw_head};
 use super::observe::{Page, Scene};
 use super::pen::{Pen, Quota};
-use super::{Io, Observer, Way};
+use super::{FLOOD_BYTES, Io, Observer, Way};
 use crate::exchange::{Proof, ResponseHead};
 use crate::failure::{Failure, Kind, Operation};
 use crate::timeline::{End, Event, What, Why};
@@ -80,9 +80,9 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
             page.gave_up(&observer);
             return Opening::Not;
         }
-        Ok(Ok(Some(read))) => read,
-        Ok(Ok(None)) => {
-            page.failed(fail(Kind::NotHttp, Untrusted::from_bytes(&observer.first_bytes(), 120)));
+        Ok(Ok(Ok(read))) => read,
+        Ok(Ok(Err(kind))) => {
+            page.failed(fail(kind, Untrusted::from_bytes(&observer.first_bytes(), 120)));
             return Opening::Not;
         }
         Ok(Err(error)) => {
@@ -111,6 +111,7 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
         page.pen.note(Event::Closed(Why::Done));
         return Opening::Not;
     }
+    observer.limit_reading(FLOOD_BYTES);
     page.accepted(accept.as_deref() == Some(derive_accept_key(key.as_bytes()).as_str()));
     let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(MESSAGE_BYTES))).await;
     let words = Words { word: page.nonce().to_owned(), examine: Some((scene.prover.clone(), route.to_owned(), page.clone())) };
@@ -144,8 +145,8 @@ fn title_case(name: &str) -> String {
     name.chars().map(raise).collect()
 }
 
-/// Reads up to the end of a head that is not interim; `None` when it is no HTTP or too large.
-pub(crate) async fn read_head(io: &mut Io) -> std::io::Result<Option<(ResponseHead, Vec<u8>)>> {
+/// Reads up to the end of a head that is not interim, or says why that is not to be had: it is no HTTP, or more than is read.
+pub(crate) async fn read_head(io: &mut Io) -> std::io::Result<Result<(ResponseHead, Vec<u8>), Kind>> {
     let mut bytes = Vec::new();
     for _ in 0..=INTERIM {
         let (head, length) = loop {
@@ -154,7 +155,8 @@ pub(crate) async fn read_head(io: &mut Io) -> std::io::Result<Option<(ResponseHe
             match response.parse(&bytes) {
                 Ok(httparse::Status::Complete(length)) => break (recorded(&response, &bytes), length),
                 Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES => {}
-                Ok(httparse::Status::Partial) | Err(_) => return Ok(None),
+                Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => return Ok(Err(Kind::TooLarge)),
+                Err(_) => return Ok(Err(Kind::NotHttp)),
             }
             if io.read_buf(&mut bytes).await? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
@@ -162,10 +164,10 @@ pub(crate) async fn read_head(io: &mut Io) -> std::io::Result<Option<(ResponseHe
         };
         bytes.drain(..length);
         if !(100..200).contains(&head.status) || head.status == 101 {
-            return Ok(Some((head, bytes)));
+            return Ok(Ok((head, bytes)));
         }
     }
-    Ok(None)
+    Ok(Err(Kind::TooLarge))
 }
 
 fn recorded(response: &httparse::Response<'_, '_>, bytes: &[u8]) -> ResponseHead {
@@ -395,6 +397,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             (Error::Utf8(_) | Error::Capacity(_), _) => {
                 self.pen.note(Event::Foreign(Untrusted::from_bytes(&self.observer.last_bytes(), 200)));
                 self.pen.note(Event::Ended(End::Error(Untrusted::new(&error.to_string()))));
+            }
+            // Nobody ended it but this end.
+            _ if self.observer.flooded() => {
+                self.foreign(&self.observer.last_bytes());
+                self.pen.note(Event::Closed(Why::Limit));
             }
             (_, Some((moment, end))) => self.pen.note_at(moment, Event::Ended(end)),
             (other, None) => self.pen.note(Event::Ended(End::Error(Untrusted::new(&other.to_string())))),

@@ -75,7 +75,8 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked) {
                     return;
                 }
             }
-            () = sleep_until(silent_since + every + scene.answer()) => {
+            // Its time is over, too, where other things than the last answer go on arriving.
+            () = sleep_until(silent_since.min(until) + every + scene.answer()) => {
                 page.gave_up(&talk.observer);
                 return;
             }

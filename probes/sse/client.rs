@@ -8,7 +8,7 @@ use crate::io::observe::{Scene, Sheet};
 use crate::plan::{Depth, Plan};
 use crate::timeline::{Event, Why};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The most that a server's `retry:` is obeyed.
 const RETRY_MAX: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ async fn stream(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked, last: Option<
     let lasts = Duration::from_millis(u64::from(asked.count + 1) * asked.every_ms) + scene.answer() + padding;
     let Some(mut answer) = ask(scene, &page, ROUTE, &query, event_source(last), lasts).await else { return Heard::default() };
     if answer.head.status != 200 {
-        let (body, _) = answer.read(300).await;
+        let (body, _) = timeout(scene.answer(), answer.read(300)).await.unwrap_or_default();
         page.pen.note(Event::Foreign(crate::untrusted::Untrusted::from_bytes(&body, 300)));
         page.pen.note(Event::Closed(Why::Done));
         return Heard::default();

@@ -134,6 +134,13 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
         }
         _ => {}
     }
+    if record.client.flooded() && !unreadable(record) {
+        return Some(flood(arrivals));
+    }
+    if let Some((_, failure)) = record.client.failed().filter(|_| record.response.is_none() && record.witness.notes().is_some()) {
+        let summary = format!("Something in between answered the event stream with what is no answer to it: {failure}.");
+        return Some(Finding::new(REFUSED, summary));
+    }
     if unreadable(record) {
         let encoding = content_encoding(record).unwrap_or_default();
         let summary =
@@ -162,6 +169,18 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
             None => finding,
         }
     })
+}
+
+/// More came than any stream here has: events of the server's again and again, or text that is not the server's.
+fn flood(arrivals: &[Arrival]) -> Finding {
+    let mut numbers: Vec<u32> = arrivals.iter().map(|arrival| arrival.number).collect();
+    numbers.sort_unstable();
+    let all = numbers.len();
+    numbers.dedup();
+    match all.saturating_sub(numbers.len()) {
+        0 => Finding::new(CONTENT_ALTERED, "Text that the server did not send arrived in the stream, without end."),
+        repeated => Finding::new(DUPLICATED, "Events arrived more than once, without end.").with("repeated", repeated),
+    }
 }
 
 /// Whether an answer is another kind of text than an event stream, in place of one that the server sent.
@@ -227,7 +246,9 @@ fn resume(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding>
         return None;
     }
     let header = notes.timeline.first(|e| matches!(e, Event::Received(What::LastEventId, ..))).is_some();
-    (!header).then(|| {
+    // A stream that goes on where the one before it ended says that the server was told where, whatever its record says.
+    let went_on = record.client.received(What::Event).first().is_some_and(|first| *first > 1);
+    (!header && !went_on).then(|| {
         Finding::new(
             LAST_EVENT_ID_REMOVED,
             "On a reconnect the header Last-Event-ID does not reach the server, so the stream starts over.",

@@ -115,11 +115,11 @@ fn unanswered(record: &Record, around: &Circumstances) -> Option<Finding> {
         // It came, but the server had not answered yet.
         (None, Some(_), _) if !sent_101(record) => inconclusive(Doubt::Unclear),
         (None, None, Some(failure)) => {
-            Finding::new(REFUSED, format!("Something in between answered the handshake with what is no HTTP: {failure}."))
+            Finding::new(REFUSED, format!("Something in between answered the handshake with what is no answer to it: {failure}."))
         }
         (None, None, None) => Finding::new(NO_ANSWER, format!("The handshake was sent and {how}; the server never saw it.")),
         (None, Some(_), Some(failure)) => {
-            Finding::new(LOST_101, format!("The server answered the handshake with 101, but what arrived is no HTTP: {failure}."))
+            Finding::new(LOST_101, format!("The server answered the handshake with 101, and something else arrived: {failure}."))
         }
         (None, Some(_), None) => Finding::new(LOST_101, format!("The server answered the handshake with 101, but here {how}.")),
     })

@@ -81,9 +81,12 @@ async fn climb(scene: &Scene, sheet: &Sheet<Asked>, asked: &Asked) -> Option<u32
             biased;
             heard = talk.hear() => match heard {
                 Heard::Message(What::Echo, number) | Heard::Altered(What::Echo, number) => {
-                    answered.push(number);
-                    patience = Instant::now() + scene.answer() + under_way(bytes(&waiting));
-                    pace.heard(asked.size(number));
+                    // What comes again answers nothing.
+                    if waiting.contains(&number) {
+                        answered.push(number);
+                        patience = Instant::now() + scene.answer() + under_way(bytes(&waiting));
+                        pace.heard(asked.size(number));
+                    }
                 }
                 Heard::Message(..) | Heard::Altered(..) => {}
                 Heard::Over => return failed(&answered),

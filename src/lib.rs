@@ -6,6 +6,8 @@ pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod lab;
 pub mod net;
 mod plan;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// What a frame of a server means here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     /// A message is complete: its bytes, in all its frames.
     Message(u64),
     /// An answer is wanted, with these bytes.
@@ -28,7 +28,7 @@ const PONG: u8 = 0xA;
 
 /// Reads frames as their bytes arrive. It keeps a header and what a control frame carries, and no more.
 #[derive(Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     header: Vec<u8>,
     body: Option<Body>,
     /// The bytes of the message that is under way.
@@ -45,7 +45,7 @@ struct Body {
 
 impl Frames {
     /// Takes bytes as they arrived, and gives the frames that they complete.
-    pub(super) fn read(&mut self, mut bytes: &[u8]) -> VecDeque<Frame> {
+    pub(crate) fn read(&mut self, mut bytes: &[u8]) -> VecDeque<Frame> {
         let mut frames = VecDeque::new();
         while !bytes.is_empty() || self.body.as_ref().is_some_and(|body| body.left == 0) {
             match self.step(&mut bytes) {

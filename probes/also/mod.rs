@@ -3,7 +3,7 @@
 #[cfg(feature = "io")]
 pub mod client;
 #[cfg(feature = "io")]
-mod frames;
+pub(crate) mod frames;
 #[cfg(feature = "io")]
 mod hush;
 mod met;

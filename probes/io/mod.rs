@@ -2,6 +2,8 @@
 
 pub mod encoding;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod halves;
 pub mod heads;
 pub mod hellos;

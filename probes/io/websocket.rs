@@ -29,7 +29,8 @@ const BESIDE_BYTES: usize = 1024;
 
 /// The limits of every WebSocket here. The library's own defaults cost 138 KB a connection and let a peer that never reads
 /// grow the write buffer without bound; ours takes one message of the largest size, and no second one before that has left.
-fn limits(message: usize) -> WebSocketConfig {
+#[doc(hidden)]
+pub fn limits(message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
@@ -111,11 +112,8 @@ pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &
         page.pen.note(Event::Closed(Why::Done));
         return Opening::Not;
     }
-    observer.limit_reading(FLOOD_BYTES);
     page.accepted(accept.as_deref() == Some(derive_accept_key(key.as_bytes()).as_str()));
-    let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(MESSAGE_BYTES))).await;
-    let words = Words { word: page.nonce().to_owned(), examine: Some((scene.prover.clone(), route.to_owned(), page.clone())) };
-    Opening::Open(Box::new(Talk { socket, pen: page.pen.clone(), observer, words, heard_size: None, sent: None }))
+    Opening::Open(Box::new(Talk::opened(io, rest, page, scene.prover.clone(), route).await))
 }
 
 /// The head of an opening handshake, with the headers of a browser in a browser's order.
@@ -229,6 +227,17 @@ pub enum Heard {
     Altered(What, u32),
     /// The connection is over.
     Over,
+}
+
+impl Talk<Io> {
+    /// The client's end of an accepted upgrade; `rest` came with the 101.
+    pub(crate) async fn opened(io: Io, rest: Vec<u8>, page: &Page, prover: super::proof::Prover, route: &str) -> Self {
+        let observer = io.observer();
+        observer.limit_reading(FLOOD_BYTES);
+        let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(MESSAGE_BYTES))).await;
+        let words = Words { word: page.nonce().to_owned(), examine: Some((prover, route.to_owned(), page.clone())) };
+        Self { socket, pen: page.pen.clone(), observer, words, heard_size: None, sent: None }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {

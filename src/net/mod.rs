@@ -1,6 +1,7 @@
 //! How bytes get out of this machine; the only place that dials.
 
 mod connect;
+pub(crate) mod fuzz;
 mod gate;
 mod machine;
 pub mod pac;

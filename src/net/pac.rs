@@ -1,6 +1,6 @@
 //! Proxy auto-configuration: a script from a file or a URL that says, for each URL, which proxies to try.
 
-mod engine;
+pub(super) mod engine;
 #[cfg(test)]
 mod tests;
 
@@ -132,7 +132,7 @@ pub(super) async fn ask(script: &Script, url: &str, host: &str, means: &Means<'_
 
 /// The steps of an answer such as `PROXY a:8080; SOCKS b; DIRECT`, in order. An empty answer is `DIRECT`, and what cannot be read is left
 /// out, as browsers do; `None` when nothing is left.
-fn steps(answer: &str) -> Option<Vec<Step>> {
+pub(super) fn steps(answer: &str) -> Option<Vec<Step>> {
     let mut parts = answer.split(';').map(str::trim).filter(|part| !part.is_empty()).peekable();
     if parts.peek().is_none() {
         return Some(vec![Step::Direct]);

@@ -103,6 +103,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a store may take to be told the last of it.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// A PROXY protocol header, as any bytes.
+pub(crate) fn fuzz_proxy_header(bytes: &[u8]) {
+    let mut rest = bytes;
+    let _ = proxyprobe_probes::io::fuzz::run(front::read(&mut rest));
+}
+
 /// How a connection came in.
 #[derive(Clone, Copy, Default)]
 struct Arrival {

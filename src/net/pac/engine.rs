@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What a script may ask of its surroundings.
-pub(super) trait Surroundings {
+pub(in crate::net) trait Surroundings {
     /// The addresses of a name; none when it has none, or no time is left.
     fn resolve(&self, host: &str) -> Vec<IpAddr>;
     /// This machine's address on its way out.
@@ -28,7 +28,7 @@ const FUNCTIONS: &str = include_str!("functions.js");
 ///
 /// # Errors
 /// Why there is no answer: a mistake in the script with its line, or a limit that it ran into.
-pub(super) fn evaluate<S: Surroundings + Clone + 'static>(
+pub(in crate::net) fn evaluate<S: Surroundings + Clone + 'static>(
     script: &str,
     url: &str,
     host: &str,

@@ -103,6 +103,7 @@ impl Route {
 
     /// Takes the first way that opens. A proxy that answers is taken, whatever it answers: so do browsers.
     async fn try_in_order(&self, leg: Leg, steps: Vec<Step>, mut taken: Taken) -> Settled {
+        let begun = Instant::now();
         let last = steps.len().saturating_sub(1);
         for (at, step) in steps.into_iter().enumerate() {
             let (gate, words) = match step {
@@ -126,7 +127,7 @@ impl Route {
                 Err(failure) => (Some(Err(failure)), None),
             };
             match failure {
-                Some(failure) if at < last && did_not_open(&failure) => {
+                Some(failure) if at < last && did_not_open(&failure) && begun.elapsed() < TRYING => {
                     taken.passed_over.push(Untrusted::new(&format!("{words}: {failure}")));
                 }
                 failure => return Settled { gate, taken, failure, first: Mutex::new(first) },
@@ -201,6 +202,9 @@ impl Route {
         }
     }
 }
+
+/// How long one way after another is tried: three that take a connection and say nothing. Then nobody waits for the next one.
+const TRYING: Duration = Duration::from_secs(30);
 
 /// Whether a way did not even begin, so that a browser would try the next one.
 fn did_not_open(failure: &Failure) -> bool {

@@ -132,3 +132,14 @@ fn proxies_that_never_answer() {
     let met = script(&find(&format!("return 'SOCKS5 {silent}; '.repeat(100);")));
     assert_eq!((met.code, met.codes), (3, vec!["http:reach.connect-timed-out".to_owned()]));
 }
+
+/// Those that do not even begin are passed over, but not for ever.
+#[test]
+fn proxies_that_never_open() {
+    let silent = server(|stream| {
+        std::thread::park();
+        drop(stream);
+    });
+    let met = script(&find(&format!("return 'HTTPS {silent}; '.repeat(100);")));
+    assert_eq!((met.code, met.codes), (3, vec!["http:reach.proxy-unreachable".to_owned()]));
+}

@@ -19,6 +19,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("witness", fuzz::witness),
     ("connect", net::fuzz::connect),
     ("challenge", net::fuzz::challenge),
+    ("certificate", net::fuzz::certificate),
     ("socks", net::fuzz::socks),
     ("pac_answer", net::fuzz::pac_answer),
     ("pac_script", net::fuzz::pac_script),

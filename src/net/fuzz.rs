@@ -2,8 +2,9 @@
 
 use super::connect::{Errand, Talk};
 use super::pac::{engine, steps};
-use super::proxy::{Protocol, Proxy};
-use super::sign_in::challenge;
+use super::proxy::{Credentials, Protocol, Proxy};
+use super::secret::Secret;
+use super::sign_in::{Means, Scheme, Session, challenge};
 use http::HeaderValue;
 use proxyprobe_probes::io::fuzz::{peer, run};
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,12 +25,23 @@ pub(crate) fn connect(bytes: &[u8]) {
     }
 }
 
-/// What a proxy asks for.
+/// What a proxy asks for, and what would be answered.
 pub(crate) fn challenge(bytes: &[u8]) {
-    for offer in challenge::read(&String::from_utf8_lossy(bytes)) {
+    let credentials = Credentials { user: "D\\u".to_owned(), password: Secret::new("p") };
+    let offers = challenge::read(&String::from_utf8_lossy(bytes));
+    for offer in &offers {
         let _ = (offer.token(), offer.is_stale(), offer.shown());
-        let _ = digest_auth::parse(offer.whole());
     }
+    for means in [Means::Digest, Means::Ntlm(Scheme::Ntlm)] {
+        let mut session = Session::new(means, Some(credentials.clone()));
+        run(async { drop(session.first("proxy").await) });
+        let _ = session.next(&offers, "CONNECT", "x:443");
+    }
+}
+
+/// A certificate that arrived.
+pub(crate) fn certificate(bytes: &[u8]) {
+    let _ = super::tls::examine::certificate(&bytes.to_vec().into());
 }
 
 /// The answers of a SOCKS proxy.

@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_service::Service;
 
-mod examine;
+pub(in crate::net) mod examine;
 
 use examine::public_roots;
 pub use examine::{ClientTls, tls_end};

@@ -93,7 +93,7 @@ fn refusal(error: Error) -> Answer {
     }
 }
 
-fn certificate(der: &CertificateDer<'_>) -> Certificate {
+pub(in crate::net) fn certificate(der: &CertificateDer<'_>) -> Certificate {
     let name = |name: &dyn std::fmt::Display| Untrusted::from_bytes(name.to_string().as_bytes(), NAME_BYTES);
     let names = X509Certificate::from_der(der).map(|(_, read)| (name(read.subject()), name(read.issuer()))).unwrap_or_default();
     Certificate { sha256: fingerprint(der), subject: names.0, issuer: names.1 }

@@ -161,6 +161,11 @@ fn fate(rung: &Exchange<Asked>, around: &Circumstances) -> Fate {
         // An end that comes with the first words after the silence is the answer to them.
         // A FIN that crossed them on the way is not; a firewall next door answers them with RST in no time.
         Some((at, end)) if at < over || (at < over.saturating_add(CROSSING_MS) && *end != End::Reset) => {
+            let earlier = told_meanwhile(record, at.saturating_sub(STILL_OPEN_MS), around);
+            if earlier.told() {
+                // The server had been told long before, and what came here at last is its farewell.
+                return Fate::Silent { on_next_send: "silence", server: earlier, acknowledged: None };
+            }
             Fate::Ended { after_ms: at.saturating_sub(start), reset: *end == End::Reset, server: server_end(record, at, around) }
         }
         Some((_, End::Reset)) => {

@@ -85,6 +85,8 @@ fn what_the_two_witnesses_say_together() {
          "idle.one-side-told told=client server_end=still-open"),
         ("FIN there, nothing here", of(&[lived(4_000), spoke(9_000, "gave-up", told)]),
          "idle.one-side-told told=server survived_ms=4000 lost_ms=9000 server_end=fin transport=websocket outcome=degraded"),
+        ("FIN there, and our own farewell here four seconds later", of(&above_4_s("fin@9042", told)),
+         "idle.one-side-told told=server survived_ms=4000 lost_ms=9000 server_end=fin transport=websocket outcome=degraded"),
         ("forgotten: silence", of(&[lived(4_000), spoke(9_000, "gave-up", "")]),
          "idle.dropped-silently survived_ms=4000 lost_ms=9000 on_next_send=silence first_speaker=client transport=websocket outcome=degraded"),
         ("forgotten: RST to the next word", of(&[lived(4_000), spoke(9_000, "reset", ""), spoke(14_000, "reset", "")]),

@@ -27,11 +27,7 @@ pub(super) const ENTRY: Entry = Entry {
         },
     ],
     build: |spec, _| {
-        let counts = match spec.word("counts") {
-            "client" => Counts::Client,
-            "server" => Counts::Server,
-            _ => Counts::Both,
-        };
+        let counts = Counts::of(spec.word("counts"));
         Arc::new(EndWhenIdle { limit: Limit::Idle(spec.seconds("after"), counts), tells: spec.word("tells").to_owned() })
     },
 };

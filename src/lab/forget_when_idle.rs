@@ -22,6 +22,12 @@ pub(super) const ENTRY: Entry = Entry {
             default: "drops",
             means: "what it does with bytes that come later: nothing; a RST; the client's open the way again, to the server's as well",
         },
+        Parameter {
+            name: "counts",
+            kind: Kind::Choice(&["both", "client", "server"]),
+            default: "both",
+            means: "whose bytes break the silence",
+        },
     ],
     build: |spec, _| {
         let then = match spec.word("then") {
@@ -29,7 +35,7 @@ pub(super) const ENTRY: Entry = Entry {
             "client-revives" => Then::ClientRevives,
             _ => Then::Drops,
         };
-        Arc::new(ForgetWhenIdle { after: spec.seconds("after"), then })
+        Arc::new(ForgetWhenIdle { after: spec.seconds("after"), then, counts: Counts::of(spec.word("counts")) })
     },
 };
 
@@ -44,17 +50,18 @@ enum Then {
 struct ForgetWhenIdle {
     after: Duration,
     then: Then,
+    counts: Counts,
 }
 
 impl Middlebox for ForgetWhenIdle {
     fn carry(&self, client: Io, onward: Onward) -> BoxFuture<'static, ()> {
-        let Self { after, then } = *self;
+        let Self { after, then, counts } = *self;
         Box::pin(async move {
             let Ok(mut server) = onward.open().await else { return };
             let mut client = client;
             loop {
                 let mut left = None;
-                until(client, server, Some(Limit::Idle(after, Counts::Both)), |both| left = Some(both)).await;
+                until(client, server, Some(Limit::Idle(after, counts)), |both| left = Some(both)).await;
                 let Some(both) = left else { return };
                 (client, server) = both;
                 if then != Then::ClientRevives {

@@ -51,6 +51,17 @@ pub enum Counts {
     Server,
 }
 
+impl Counts {
+    /// Those of the end that is named; otherwise both.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "client" => Counts::Client,
+            "server" => Counts::Server,
+            _ => Counts::Both,
+        }
+    }
+}
+
 /// When a connection is over for a middlebox.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit {

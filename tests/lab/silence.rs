@@ -98,6 +98,25 @@ pub(crate) async fn forget_when_idle() {
             }
         }
     }
+    for (counts, speaks, counted) in
+        [("client", "client", true), ("client", "server", false), ("server", "client", false), ("server", "server", true)]
+    {
+        let (mut client, mut server) = opened(&mut Bench::new(&format!("forget-when-idle:after=4,counts={counts}"))).await;
+        let words = frame(PONG, b"!");
+        let (one, other) = if speaks == "client" { (&mut client, &mut server) } else { (&mut server, &mut client) };
+        for _ in 0..if counted { 10 } else { 1 } {
+            sleep(Duration::from_secs(3)).await;
+            one.sends(&words).await;
+            other.gets(&words).await;
+        }
+        sleep(Duration::from_secs(2)).await;
+        one.sends(&words).await;
+        if counted {
+            other.gets(&words).await;
+        } else {
+            other.hears_nothing(60).await;
+        }
+    }
     // A FIN and a RST vanish as words do.
     for resets in [true, false] {
         let (mut client, mut server) = opened(&mut Bench::new("forget-when-idle:after=5")).await;

@@ -278,7 +278,12 @@ impl Hearing {
         let apart = [ProbeId::Also, ProbeId::Latency];
         for (probe, legs) in self.evidence.iter().filter(|(probe, _)| !apart.contains(probe)) {
             for (leg, evidence) in legs {
-                members.extend(evidence.records().into_iter().map(|record| Member { leg: *leg, busy: busy(*probe), record }));
+                let records = match evidence {
+                    // What is kept up by one sign of life is neither silent nor busy: its end is compared with those of the ladder.
+                    Evidence::Idle(all) => all.iter().filter(|one| one.asked.kept.is_none()).map(|one| &one.record).collect(),
+                    other => other.records(),
+                };
+                members.extend(records.into_iter().map(|record| Member { leg: *leg, busy: busy(*probe), record }));
             }
         }
         let ladder = self.evidence.get(&ProbeId::Idle).and_then(|legs| legs.get(&leg)).map(Evidence::records).unwrap_or_default();

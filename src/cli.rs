@@ -77,7 +77,7 @@ pub struct Check {
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub idle: Option<u64>,
 
-    /// Hold at most this many silent connections at once on each leg, where a NAT or a proxy allows few; fewer silences are tried then
+    /// Hold at most this many silent connections at once on each leg, where a NAT or a proxy allows few; fewer silences, and fewer kinds of heartbeats, are tried then
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..))]
     pub connections: Option<u8>,
 

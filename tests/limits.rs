@@ -4,7 +4,7 @@
 use proxyprobe::report::Report;
 use proxyprobe::selftest::{Scenario, hear};
 use proxyprobe_probes::finding::Finding;
-use proxyprobe_probes::idle::rungs;
+use proxyprobe_probes::idle::{Sign, kept, rungs};
 use proxyprobe_probes::io::pipe::Link;
 use proxyprobe_probes::plan::{Depth, Plan};
 use proxyprobe_probes::transport::{Leg, Transport};
@@ -124,6 +124,46 @@ fn times_are_those_of_the_path() {
                 let (found, expected) = (times.number(name).unwrap(), round_trips * there_and_back);
                 assert!(found.abs_diff(expected) <= 2 + expected / 50, "{leg}, {one_way_ms} ms: {name} {found}, not {expected}");
             }
+        }
+    }
+}
+
+#[test]
+fn signs_of_life_are_tried_where_there_is_room_and_time_for_them() {
+    let of = |plan: &Plan| kept(plan).into_iter().filter_map(|asked| asked.kept).map(|kept| kept.by).collect::<Vec<_>>();
+    assert_eq!(of(&Plan::new(Depth::Standard, None)), Sign::ALL);
+    assert_eq!(of(&Plan::new(Depth::Deep, None)), Sign::ALL);
+    assert_eq!(of(&Plan::new(Depth::Quick, Some(60_000))), []);
+    assert_eq!(of(&Plan::new(Depth::Standard, Some(3_000))), []);
+    let silent = rungs(&Plan::new(Depth::Standard, None)).len();
+    for (more, expected) in [(0, 0), (1, 0), (2, 2), (5, 5), (100, 7)] {
+        let plan = Plan { ladder: u8::try_from(silent + more).ok(), ..Plan::new(Depth::Standard, None) };
+        assert_eq!((rungs(&plan).len(), kept(&plan).len()), (silent, expected), "{more}");
+        assert!(kept(&plan).iter().all(|asked| asked.silent_ms == plan.longest_idle_ms));
+    }
+    // As many as fit into a record.
+    let longest = kept(&Plan::new(Depth::Deep, Some(1_000_000)));
+    assert!(longest.iter().filter_map(|asked| asked.kept).all(|kept| 1_000_000 / kept.every_ms <= 120));
+}
+
+/// Heartbeats by signs that pass keep a connection up beyond any limit that is found, and others are named, at any limit.
+#[test]
+fn what_counts_as_alive_is_told_at_every_limit() {
+    for limit in LIMITS {
+        for (boxes, kinds) in [
+            ("end-when-idle:counts=client,after=", "[\"server-bytes\"]"),
+            ("end-when-idle:counts=server,tells=resets-both,after=", "[\"client-bytes\"]"),
+            ("forget-when-idle:counts=server,after=", "[\"client-bytes\"]"),
+            ("forget-when-idle:counts=server,then=resets,after=", "[\"client-bytes\"]"),
+            ("ignore-pings:after=", "[\"server-pings\",\"client-pings\"]"),
+        ] {
+            let boxes = format!("{boxes}{}", seconds(limit));
+            let report = deep(&boxes);
+            let all = findings(&report);
+            let ignored = of(&all, "idle.keepalive-ignored", Transport::WebSocket);
+            assert_eq!(ignored.measured["kinds"].to_string(), kinds, "{boxes}");
+            let others = all.iter().filter(|finding| finding.code.id == "idle.keepalive-ignored").count();
+            assert_eq!(others, 1, "{boxes}: {all:?}");
         }
     }
 }

@@ -1,4 +1,6 @@
-//! The client's half: a ladder of connections, each silent for its rung and then used.
+//! The client's half: a ladder of connections, each silent for its rung and then used, and beside it some that are kept up.
+
+mod kept;
 
 use super::server::{EVENTS, WEBSOCKET};
 use super::{Asked, Speaker, finer, rungs};
@@ -19,10 +21,13 @@ use tokio::time::{Instant, sleep};
 
 pub(super) async fn observe(mut scene: Scene, sheet: Sheet<Asked>) {
     let ready = scene.opening.take();
-    let first = climb(&scene, &sheet, rungs(&scene.plan), ready).await;
+    // Those that are kept up come last: where a path allows few connections, it is they that do not come about.
+    let all = rungs(&scene.plan).into_iter().chain(super::kept(&scene.plan)).collect();
+    let first = climb(&scene, &sheet, all, ready).await;
     if scene.plan.depth != Depth::Deep {
         return;
     }
+    let first: Vec<_> = first.into_iter().filter(|(asked, _)| asked.kept.is_none()).collect();
     let mut kinds: Vec<(Transport, Speaker)> = first.iter().map(|(asked, _)| (asked.transport, asked.first_speaker)).collect();
     kinds.sort_unstable();
     kinds.dedup();
@@ -69,9 +74,14 @@ async fn climb(scene: &Scene, sheet: &Sheet<Asked>, ladder: Vec<Asked>, ready: O
             // A task each: one busy future for all would starve some of them of their turns.
             tokio::spawn(async move {
                 let rung = async {
-                    match asked.transport {
-                        Transport::Sse => events(&scene, &page, asked, ready).await,
-                        _ => websocket(&scene, &page, asked, ready).await,
+                    match (asked.kept, asked.transport) {
+                        (Some(kept), _) => {
+                            kept::keep_up(&scene, &page, asked, kept, ready).await;
+                            // What it tells is no silence.
+                            Came::Otherwise
+                        }
+                        (None, Transport::Sse) => events(&scene, &page, asked, ready).await,
+                        (None, _) => websocket(&scene, &page, asked, ready).await,
                     }
                 };
                 let came = tokio::select! {
@@ -166,7 +176,8 @@ async fn stay(talk: Box<Talk<Io>>) {
 }
 
 async fn events(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready>) -> Came {
-    let query = format!("?silent_ms={}", asked.silent_ms);
+    let comments = asked.kept.map_or_else(String::new, |kept| format!("&every_ms={}", kept.every_ms));
+    let query = format!("?silent_ms={}{comments}", asked.silent_ms);
     let Some(mut answer) = ask(scene, page, EVENTS, &query, event_source(None), scene.answer()).await else {
         return Came::Otherwise;
     };

@@ -4,7 +4,10 @@
 mod client;
 #[cfg(feature = "io")]
 mod server;
+mod signs;
 mod verdict;
+
+pub use signs::{Kept, Sign, kept};
 
 use crate::circumstances::Circumstances;
 use crate::code;
@@ -33,13 +36,15 @@ pub const ONE_SIDE_TOLD: Code = code!("idle.one-side-told", Degraded);
 pub const LADDER_LIMITED: Code = code!("idle.ladder-limited", Note);
 /// Shorter silences ended and longer ones did not.
 pub const UNSTEADY: Code = code!("idle.unsteady", Inconclusive);
+/// Connections end as silent ones do although something passes on them.
+pub const KEEPALIVE_IGNORED: Code = code!("idle.keepalive-ignored", Note);
 /// It could not be judged.
 pub const INCONCLUSIVE: Code = code!("idle.inconclusive", Inconclusive);
 
 /// For how long may a connection be silent, and how does it end?
 pub struct Idle;
 
-/// One rung: a connection that is silent for a set time and is then used.
+/// One rung: a connection that is silent for a set time, or kept up by one sign of life alone, and is then used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// What kind of connection.
@@ -51,6 +56,9 @@ pub struct Asked {
     /// Whether it is of the second ladder, between two rungs of the first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finer: bool,
+    /// What it carries all the time, where it is not silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
 }
 
 /// An end of the connection.
@@ -93,7 +101,7 @@ pub fn rungs(plan: &Plan) -> Vec<Asked> {
     silences.push(longest);
     let mut rungs = Vec::new();
     for silent_ms in silences {
-        let rung = |transport, first_speaker| Asked { transport, silent_ms, first_speaker, finer: false };
+        let rung = |transport, first_speaker| Asked { transport, silent_ms, first_speaker, finer: false, kept: None };
         rungs.push(rung(Transport::WebSocket, Speaker::Client));
         rungs.push(rung(Transport::Sse, Speaker::Server));
         if silent_ms > 30_000 {
@@ -113,13 +121,14 @@ pub fn finer(transport: Transport, first_speaker: Speaker, survived_ms: u64, los
     let step = STEP_MS.max(lost_ms / STEP_PART);
     let between = (1..).map(|number| survived_ms + number * step).take_while(|silent_ms| *silent_ms < lost_ms);
     // The one that died, too: where it lives now, a moment's trouble and no limit had ended it.
-    between.chain([lost_ms]).map(|silent_ms| Asked { transport, silent_ms, first_speaker, finer: true }).collect()
+    between.chain([lost_ms]).map(|silent_ms| Asked { transport, silent_ms, first_speaker, finer: true, kept: None }).collect()
 }
 
 impl Probe for Idle {
     const ID: &'static str = "idle";
     const QUESTION: &'static str = "For how long may a connection be silent, and how does it end?";
-    const CODES: &'static [Code] = &[DROPPED_SILENTLY, CLOSED, RESET, ONE_SIDE_TOLD, LADDER_LIMITED, UNSTEADY, INCONCLUSIVE];
+    const CODES: &'static [Code] =
+        &[DROPPED_SILENTLY, CLOSED, RESET, ONE_SIDE_TOLD, KEEPALIVE_IGNORED, LADDER_LIMITED, UNSTEADY, INCONCLUSIVE];
     const COST: Cost = Cost::Quiet;
     type Asked = Asked;
 

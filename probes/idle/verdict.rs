@@ -1,5 +1,7 @@
 //! What a ladder of silences tells.
 
+mod kept;
+
 use super::*;
 use crate::circumstances::{Doubt, broken_off};
 use crate::exchange::{Proof, Record};
@@ -16,13 +18,13 @@ const STILL_OPEN_MS: u64 = 3_000;
 
 /// Judges each ladder: one transport, one first speaker.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let silent = || evidence.iter().filter(|exchange| exchange.asked.kept.is_none());
     let mut ladders: Vec<(Transport, Speaker)> =
-        evidence.iter().map(|exchange| (exchange.asked.transport, exchange.asked.first_speaker)).collect();
+        silent().map(|exchange| (exchange.asked.transport, exchange.asked.first_speaker)).collect();
     ladders.sort_unstable();
     ladders.dedup();
     let rungs_of = |(transport, speaker)| {
-        let mut rungs: Vec<&Exchange<Asked>> = evidence
-            .iter()
+        let mut rungs: Vec<&Exchange<Asked>> = silent()
             .filter(|exchange| exchange.asked.transport == transport && exchange.asked.first_speaker == speaker)
             // What was given up because a shorter silence had ended says nothing.
             .filter(|exchange| exchange.record.client.closed().is_none_or(|(_, why)| why != Why::Abort))
@@ -37,7 +39,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
         let more = ladder(&rungs, around).into_iter();
         findings.extend(more.map(|f| f.on(kind.0).with("first_speaker", kind.1.as_str()).with("via", via)));
     }
-    one_limit_once(findings)
+    kept::weigh(one_limit_once(findings), evidence, around)
 }
 
 /// The ladder on which the server speaks first has few rungs. Where the other one found a limit that is no longer, it only says

@@ -32,6 +32,8 @@ pub struct Schedule {
     pub count: u32,
     /// The silence before the first event.
     pub silence: Duration,
+    /// How often a comment comes during that silence, where any does.
+    pub comments: Option<Duration>,
     /// The mean time between events; see [`Schedule::gap`].
     pub every: Duration,
     /// Whether the usual hints against buffering and transforming are sent.
@@ -61,7 +63,9 @@ pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
         reply = reply.header("x-accel-buffering", "no").header(header::CACHE_CONTROL, "no-cache, no-transform");
     }
     let leaving = Leaving::watch(&call);
-    let state = Streaming { next: 0, due: Instant::now() + schedule.silence, leaving, call, schedule, written: 0 };
+    let (now, next) = (Instant::now(), 0);
+    let comment = schedule.comments.map(|every| now + every);
+    let state = Streaming { next, due: now + schedule.silence, comment, comments: 0, leaving, call, schedule, written: 0 };
     let frames = stream::unfold(state, |mut state| async move {
         let piece = state.piece().await?;
         state.written += piece.len();
@@ -76,6 +80,9 @@ struct Streaming {
     leaving: Leaving,
     next: u32,
     due: Instant,
+    /// When the next comment is due, and how many there have been.
+    comment: Option<Instant>,
+    comments: u32,
     /// Bytes of the body so far.
     written: usize,
 }
@@ -93,14 +100,19 @@ impl Streaming {
             self.leaving.done(Why::Done);
             return None;
         }
+        let comment = self.comment.filter(|comment| *comment < self.due);
+        let due = comment.unwrap_or(self.due);
         let over = tokio::select! {
             biased;
-            () = sleep_until(self.due.min(self.call.until)) => (self.due > self.call.until).then_some(Why::Limit),
+            () = sleep_until(due.min(self.call.until)) => (due > self.call.until).then_some(Why::Limit),
             () = self.call.stop.cancelled() => Some(Why::Shutdown),
         };
         if let Some(why) = over {
             self.leaving.done(why);
             return None;
+        }
+        if comment.is_some() {
+            return self.kept_up();
         }
         let id = self.schedule.first.saturating_add(number - 1);
         let every = self.schedule.every;
@@ -116,6 +128,20 @@ impl Streaming {
         }
         self.call.pen.note(Event::Sent(What::Event, id));
         Some(padding(missing, number) + &event)
+    }
+
+    /// A comment where the event is not due yet.
+    fn kept_up(&mut self) -> Option<String> {
+        self.next -= 1;
+        self.comments += 1;
+        self.comment = self.comment.zip(self.schedule.comments).map(|(due, every)| due + every);
+        let comment = format!(": {} {}\n\n", self.comments, self.call.nonce);
+        if !self.call.sent.take(comment.len()) {
+            self.leaving.done(Why::Limit);
+            return None;
+        }
+        self.call.pen.note(Event::Sent(What::Comment, self.comments));
+        Some(comment)
     }
 }
 
@@ -253,7 +279,12 @@ pub async fn listen(scene: &Scene, page: &Page, route: &str, answer: &mut Answer
                     }
                     _ => page.pen.note(Event::Foreign(Untrusted::from_bytes(data.as_bytes(), 200))),
                 },
-                Item::Comment(_) => {}
+                Item::Comment(text) => {
+                    let ours = text.split_once(' ').filter(|(_, word)| *word == page.nonce());
+                    if let Some(number) = ours.and_then(|(number, _)| number.parse().ok()) {
+                        page.pen.note(Event::Received(What::Comment, number, None));
+                    }
+                }
                 Item::Retry(ms) => heard.retry = Some(Duration::from_millis(ms)),
                 Item::Alien(text) => page.pen.note(Event::Foreign(Untrusted::from_bytes(text.as_bytes(), 200))),
             }

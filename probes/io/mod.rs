@@ -28,6 +28,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
@@ -53,6 +54,11 @@ pub trait Control: Send + Sync {
     fn kernel(&self) -> Option<KernelNote>;
     /// Makes the next close a reset.
     fn abort(&self);
+    /// Has the kernel ask the other side, each time that so much has passed without a word, whether it is still there; whether it
+    /// will.
+    fn keep_alive(&self, _every: Duration) -> bool {
+        false
+    }
 }
 
 /// The stream that everything runs on. It remembers how it began and how it ended.
@@ -188,6 +194,11 @@ impl Observer {
     /// What the kernel knows of the connection.
     pub fn kernel(&self) -> Option<KernelNote> {
         self.0.control.kernel()
+    }
+
+    /// Turns on TCP keep-alive; false where this connection has none.
+    pub fn keep_alive(&self, every: Duration) -> bool {
+        self.0.control.keep_alive(every)
     }
 
     /// Keeps this end open whatever its owner does, until [`Observer::release`]: so that an end that the path made at one

@@ -153,10 +153,21 @@ impl Call {
 /// What the server does on a WebSocket beside echoing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manner {
-    /// How many ticks it sends, and how far apart.
-    pub ticks: Option<(u32, Duration)>,
+    /// What it sends of its own accord.
+    pub beat: Option<Beat>,
     /// It speaks first, once, after this much silence since the first echo.
     pub after_silence: Option<Duration>,
+}
+
+/// Ticks or pings at a steady pace.
+#[derive(Clone, Copy, Debug)]
+pub struct Beat {
+    /// [`What::Tick`] or [`What::Ping`].
+    pub what: What,
+    /// How many.
+    pub count: u32,
+    /// How far apart.
+    pub every: Duration,
 }
 
 /// How long an end that the other side has closed stays open here, so that who was told can be told apart.
@@ -164,12 +175,13 @@ pub struct Manner {
 /// A second longer than the judge's "still open 3 s later", so that our own farewell is never taken for somebody else's.
 pub const HOLD: Duration = Duration::from_secs(4);
 
-/// Echoes frames and ticks in its manner until the client leaves.
+/// Echoes frames and beats in its manner until the client leaves.
 pub async fn converse<S>(mut talk: Talk<S>, manner: Manner, pen: Pen, stop: CancellationToken)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    let (mut left, every) = manner.ticks.unwrap_or((0, Duration::from_secs(1)));
+    let silent = Beat { what: What::Tick, count: 0, every: Duration::from_secs(1) };
+    let Beat { what, count: mut left, every } = manner.beat.unwrap_or(silent);
     let mut next_tick = Instant::now() + every;
     let mut number = 0;
     let mut silence: Option<Instant> = None;
@@ -194,7 +206,7 @@ where
                 number += 1;
                 left -= 1;
                 next_tick += every;
-                if !talk.say(What::Tick, number).await {
+                if !talk.say(what, number).await {
                     break;
                 }
             }

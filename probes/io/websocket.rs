@@ -248,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         Self { socket, pen, observer, words, heard_size: None, sent: Some(sent) }
     }
 
-    /// Sends a message and hands it to the network at once; writes it down. False when the connection is over.
+    /// Sends a message, or a ping, and hands it to the network at once; writes it down. False when the connection is over.
     pub async fn say(&mut self, what: What, number: u32) -> bool {
         self.say_sized(what, number, None).await
     }
@@ -270,14 +270,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     }
 
     async fn send(&mut self, what: What, number: u32, word: String, size: Option<u32>) -> bool {
-        let message = Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.to_string();
-        if !self.may_send(message.len()) {
+        let (message, bytes) = match what {
+            What::Ping => {
+                let payload = format!("{number} {word}");
+                let bytes = payload.len();
+                (tungstenite::Message::Ping(payload.into()), bytes)
+            }
+            _ => {
+                let message = Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.to_string();
+                let bytes = message.len();
+                (tungstenite::Message::text(message), bytes)
+            }
+        };
+        if !self.may_send(bytes) {
             self.end(Why::Limit).await;
             return false;
         }
         self.pen.note(Event::Sent(what, number));
         // `send` flushes: bytes that a TLS layer keeps to itself would make this end look dead.
-        match self.socket.send(tungstenite::Message::text(message)).await {
+        match self.socket.send(message).await {
             Ok(()) => true,
             Err(error) => {
                 self.over(&error);
@@ -307,7 +318,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                     self.end(Why::Limit).await;
                     return Heard::Over;
                 }
-                Some(Ok(tungstenite::Message::Ping(_) | tungstenite::Message::Pong(_) | tungstenite::Message::Frame(_))) => {}
+                Some(Ok(tungstenite::Message::Ping(bytes))) => self.control(What::Ping, &bytes),
+                Some(Ok(tungstenite::Message::Pong(bytes))) => self.control(What::Pong, &bytes),
+                Some(Ok(tungstenite::Message::Frame(_))) => {}
                 Some(Ok(tungstenite::Message::Binary(bytes))) => self.foreign(&bytes),
                 // Only the server has a limit that its peer may not share.
                 Some(Err(Error::Capacity(_))) if self.sent.is_some() => {
@@ -381,6 +394,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         self.proved(proof);
         self.foreign(text.as_bytes());
         None
+    }
+
+    /// Writes down a ping or a pong of ours; anybody in between may send others.
+    fn control(&self, what: What, payload: &[u8]) {
+        let ours = std::str::from_utf8(payload).ok().and_then(|text| text.split_once(' '));
+        if let Some(number) = ours.filter(|(_, word)| *word == self.words.word).and_then(|(number, _)| number.parse().ok()) {
+            self.pen.note(Event::Received(what, number, None));
+        }
     }
 
     fn proved(&self, proof: Option<Proof>) {

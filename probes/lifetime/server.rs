@@ -19,7 +19,10 @@ pub(super) async fn testify(call: Call) -> Reply {
         let busy_ms = call.number("busy_ms").unwrap_or(0);
         let count = Asked { transport: Transport::Sse, busy_ms, every_ms }.events();
         let every = Duration::from_millis(every_ms);
-        return stream_reply(call, Schedule { first: 1, count, silence: every / 2, every, hinted: true, sizes: None });
+        return stream_reply(
+            call,
+            Schedule { first: 1, count, silence: every / 2, comments: None, every, hinted: true, sizes: None },
+        );
     }
     let pen = call.pen.clone();
     call.websocket(move |talk, stop| converse(talk, Manner::default(), pen, stop))

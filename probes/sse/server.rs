@@ -22,6 +22,7 @@ pub(super) async fn testify(call: Call) -> Reply {
     let schedule = Schedule {
         first: last.map_or(1, |id| id.saturating_add(1)),
         count: u32::try_from(count).unwrap_or(0),
+        comments: None,
         silence: every / 2,
         every,
         hinted: call.flag("hinted"),

@@ -4,7 +4,7 @@ use super::Network;
 use super::machine::{Here, interfaces};
 use proxyprobe_probes::exchange::KernelNote;
 use proxyprobe_probes::io::{BoxFuture, Control, Io};
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::Pin;
@@ -68,6 +68,11 @@ impl Control for Shared {
     fn abort(&self) {
         // The socket closes either way; without linger it closes with a FIN instead.
         let _ = SockRef::from(&*self.0).set_linger(Some(Duration::ZERO));
+    }
+
+    fn keep_alive(&self, every: Duration) -> bool {
+        let times = TcpKeepalive::new().with_time(every).with_interval(every);
+        SockRef::from(&*self.0).set_tcp_keepalive(&times).is_ok()
     }
 }
 

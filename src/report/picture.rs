@@ -122,6 +122,9 @@ fn conversing(asked: &zombie::Asked) -> String {
 }
 
 fn idling(asked: &idle::Asked) -> String {
+    if let Some(kept) = asked.kept {
+        return format!("{}, {}, {}", short(asked.transport), seconds(asked.silent_ms), kept.by.as_str().replace('-', " "));
+    }
     let first = match asked.first_speaker {
         Speaker::Client => "client",
         Speaker::Server => "server",

@@ -150,7 +150,7 @@ pub const CASES: &[Case] = &[
     case("stall-large-frames:above=125", &["zombie.size-limited"], "sse"),
     case("stall-large-frames:above=1000,way=to-client", &["zombie.size-limited"], "sse"),
     case("stall-large-frames:above=16000,way=to-server", &["zombie.size-limited"], "sse"),
-    // No probe sends a ping, and nothing else is harmed.
+    // Where no silence ends anything, it is all the same who answers.
     case("answer-pings", &[], "sse"),
     case("invent-close:after=0.5", &["zombie.closed-early", "idle.closed <- zombie.closed-early"], "sse"),
     case("invent-close:after=8", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
@@ -173,12 +173,30 @@ pub const CASES: &[Case] = &[
     // The server's events do not count, so that busy streams end with the silent ones: what cannot be told from an age.
     case(
         "end-when-idle:after=5,counts=client",
-        &["idle.closed", "idle.closed <- lifetime.capped", "lifetime.capped", "long_poll.cut"],
+        &["idle.closed", "idle.closed <- lifetime.capped", "idle.keepalive-ignored", "lifetime.capped", "long_poll.cut"],
         "sse",
     ),
-    case("end-when-idle:after=5,counts=server", &["idle.closed", "long_poll.cut"], "sse"),
+    case("end-when-idle:after=5,counts=server", &["idle.closed", "idle.keepalive-ignored", "long_poll.cut"], "sse"),
     case("forget-when-idle:after=5", &["idle.dropped-silently", "long_poll.cut"], "sse"),
     case("forget-when-idle:after=5,then=resets", &["idle.dropped-silently", "long_poll.cut"], "sse"),
+    // What comes in keeps no state up: events do not count, so that busy streams end with the silent ones.
+    case(
+        "forget-when-idle:after=5,counts=client",
+        &[
+            "idle.dropped-silently",
+            "idle.dropped-silently <- lifetime.capped",
+            "idle.keepalive-ignored",
+            "lifetime.capped",
+            "long_poll.cut",
+        ],
+        "sse",
+    ),
+    case("forget-when-idle:after=5,counts=server", &["idle.dropped-silently", "idle.keepalive-ignored", "long_poll.cut"], "sse"),
+    case(
+        "forget-when-idle:after=5,then=resets,counts=server",
+        &["idle.dropped-silently", "idle.keepalive-ignored", "long_poll.cut"],
+        "sse",
+    ),
     // Whoever speaks first decides what an address translator does.
     case("forget-when-idle:after=5,then=client-revives", &["idle.dropped-silently", "long_poll.cut"], "sse"),
     case("forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse"),
@@ -196,8 +214,8 @@ pub const CASES: &[Case] = &[
     case("end-when-idle:after=5,only=streams,tells=resets-client", &["idle.reset"], "sse"),
     case("end-when-idle:after=5,only=websockets,tells=client", &["idle.one-side-told"], "sse"),
     case("forget-when-idle:after=5,only=streams", &["idle.dropped-silently"], "sse"),
-    // A heartbeat of messages counts, and silence is silence.
-    case("ignore-pings:after=5", &["idle.closed"], "sse"),
+    // Messages count, and pings are a silence.
+    case("ignore-pings:after=5", &["idle.closed", "idle.keepalive-ignored"], "sse"),
     // Streams.
     case("hold-stream", &["sse.buffered-until-end"], "long-polling"),
     case("hold-stream:hint=obeyed", &["sse.buffered-until-end"], "sse"),
@@ -256,6 +274,8 @@ pub const CASES: &[Case] = &[
     // The second request is held as long as the first, so that its answer comes too late.
     case("retry-requests:after=5", &["long_poll.cut"], "sse"),
     case("keep-aborted-requests", &["long_poll.abort-not-propagated"], "sse"),
+    // A proxy that answers pings itself, and a timer behind it that sees none.
+    case("answer-pings + end-when-idle:after=5,only=websockets", &["idle.closed", "idle.keepalive-ignored"], "sse"),
     // Two in a row: what both do is found, causes before consequences.
     case("strip-upgrade + end-when-idle:after=5", &["upgrade.header-stripped", "idle.closed", "long_poll.cut"], "sse"),
     case("swallow-after-101 + hold-stream", &["zombie.silent-both-ways", "sse.buffered-until-end"], "long-polling"),

@@ -13,7 +13,7 @@ const STREAM: &str = "opened@0 request@0 200@20 got:comment0@42";
 const STREAM_SERVER: &str = "request@10 200@10 sent:comment0@32";
 
 fn rung(transport: Transport, first_speaker: Speaker, silent_ms: u64, record: Record) -> Exchange<Asked> {
-    Exchange { asked: Asked { transport, silent_ms, first_speaker, finer: false }, record }
+    Exchange { asked: Asked { transport, silent_ms, first_speaker, finer: false, kept: None }, record }
 }
 
 /// A rung on which the client speaks first, and what happened to it.

@@ -153,8 +153,13 @@ fn a_cap_that_older_connections_outlive_is_no_cap() {
         let over = 42 + silent_ms;
         let client =
             format!("{OPEN} sent:frame1@22 got:echo1@42 silence-over@{over} sent:frame2@{over} got:echo2@{} done@{0}", over + 20);
-        let asked =
-            idle::Asked { transport: Transport::WebSocket, silent_ms, first_speaker: idle::Speaker::Client, finer: false };
+        let asked = idle::Asked {
+            transport: Transport::WebSocket,
+            silent_ms,
+            first_speaker: idle::Speaker::Client,
+            finer: false,
+            kept: None,
+        };
         Exchange { asked, record: record(&client, &format!("{OPEN_SERVER} got:frame1@32 sent:echo1@32")) }
     };
     let asked = Asked { transport: Transport::WebSocket, busy_ms: 30_000, every_ms: 400 };

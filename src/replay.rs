@@ -61,9 +61,11 @@ fn merge(mut row: Vec<Spec>) -> Vec<Spec> {
     let (Some(first), Some(_), Some(_)) = (of("websockets"), of("streams"), of("requests")) else { return row };
     let like_the_first = |spec: &Spec| {
         // Of a request it is not known who else was told.
-        let in_kind = spec.entry.name == first.entry.name && spec.word("tells") == first.word("tells");
+        let in_kind =
+            spec.entry.name == first.entry.name && ["tells", "then"].iter().all(|name| spec.word(name) == first.word(name));
         let near = spec.seconds("after").abs_diff(first.seconds("after")) <= SAME;
-        near && (spec.word("only") == "requests" || in_kind && spec.word("then") == first.word("then"))
+        // Nor whose bytes break its silence.
+        near && first.word("counts") == "both" && (spec.word("only") == "requests" || in_kind && spec.word("counts") == "both")
     };
     if !row.iter().filter(|spec| is_limit(spec)).all(like_the_first) {
         return row;
@@ -98,6 +100,17 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
     let caused_an_end =
         || all.iter().any(|other| other.caused_by == Some(finding.code) && other.code.probe() == "idle" && other.blames());
     let caused_a_reset = || all.iter().any(|other| other.caused_by == Some(finding.code) && other.code.id == "idle.reset");
+    // Whose bytes alone broke the silence, where it was seen that the other side's did not.
+    let ignored = all.iter().find(|other| other.code.id == "idle.keepalive-ignored" && other.transport() == finding.transport());
+    let is_ignored = |sign: &str| {
+        let kinds = ignored.and_then(|ignored| ignored.measured.get("kinds")?.as_array());
+        kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == sign))
+    };
+    let counts = match (is_ignored("client-bytes"), is_ignored("server-bytes")) {
+        (true, false) => ",counts=server",
+        (false, true) => ",counts=client",
+        _ => "",
+    };
     let mended = || word("mended_by").contains("X-Accel-Buffering");
     let by = |resets: bool| if resets { ",by=rst" } else { "" };
     let one = |text: String| Part::Plays(vec![text]);
@@ -151,8 +164,14 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
                 _ => "resets-client",
             };
             let after = number("after_ms").unwrap_or_else(between);
-            one(format!("end-when-idle:only={only},after={after}ms,tells={tells}"))
+            one(format!("end-when-idle:only={only},after={after}ms,tells={tells}{counts}"))
         }
+        "idle.keepalive-ignored" if finding.measured.contains_key("answered_on_the_way") => plays("answer-pings"),
+        "idle.keepalive-ignored" if is_ignored("server-pings") && counts.is_empty() => {
+            one(format!("ignore-pings:after={}ms", number("after_ms").unwrap_or_else(between)))
+        }
+        // The limit plays it; and the lab ends TCP as a proxy does, so that its keep-alive never counts.
+        "idle.keepalive-ignored" => Part::Follows,
         "idle.dropped-silently" => {
             let then = match (word("on_next_send"), word("first_speaker")) {
                 ("reset", _) => "resets",
@@ -160,7 +179,7 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
                 (_, "server") if word("transport") == "websocket" => "client-revives",
                 _ => "drops",
             };
-            one(format!("forget-when-idle:only={only},after={}ms,then={then}", between()))
+            one(format!("forget-when-idle:only={only},after={}ms,then={then}{counts}", between()))
         }
         "lifetime.capped" => {
             let resets = word("end") == "reset";

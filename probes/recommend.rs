@@ -4,6 +4,7 @@
 
 mod answers;
 mod demand;
+mod heartbeat;
 mod intervals;
 mod next;
 mod price;
@@ -12,6 +13,7 @@ mod walk;
 
 pub use answers::{Answers, Asked, Between, Client, Sends};
 pub use demand::Demand;
+pub use heartbeat::{Heartbeat, Kind};
 pub use next::{Next, Who};
 pub use price::Price;
 pub use walk::Step;
@@ -71,6 +73,8 @@ pub struct Recommendation {
     pub walk: Vec<Step>,
     /// How often something must be sent so that a silent connection survives; none when it was not measured.
     pub heartbeat_seconds: Option<u64>,
+    /// By whom, and of what kind; none where there is no such time.
+    pub heartbeat: Option<Heartbeat>,
     /// For how long a request may be held; none when it was not measured.
     pub long_poll_hold_seconds: Option<u64>,
     /// Headers that the server should send.
@@ -124,6 +128,7 @@ pub fn recommend(situation: &Situation) -> Recommendation {
         because,
         walk: walk(situation),
         heartbeat_seconds,
+        heartbeat: rule.transport.filter(|_| heartbeat_seconds.is_some()).map(|t| heartbeat::heartbeat(situation, t)),
         long_poll_hold_seconds,
         headers: if mends_stream { vec!["X-Accel-Buffering: no", "Cache-Control: no-cache, no-transform"] } else { Vec::new() },
         price: situation.price.filter(|_| situation.needs_websocket() && rule.is_substitute()),

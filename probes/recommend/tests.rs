@@ -183,6 +183,61 @@ fn the_heartbeat_is_at_most_half_of_what_was_measured() {
 }
 
 #[test]
+fn a_heartbeat_is_told_with_who_gives_it_and_of_what_kind() {
+    let signs = |names: &[&str]| serde_json::json!(names);
+    let limit =
+        |transport, enough| Finding::new(idle::CLOSED, "").on(transport).with("after_ms", 30_000).with("enough", signs(enough));
+    let ignored = |transport, kinds: &[&str]| Finding::new(idle::KEEPALIVE_IGNORED, "").on(transport).with("kinds", signs(kinds));
+    let of = |transport: Transport, findings: Vec<Finding>| {
+        let verdicts = [(transport, Verdict::Works)].into();
+        recommend(&Situation { verdicts, findings, longest_idle_ms: 32_000, ..Situation::default() })
+    };
+    let (ws, sse) = (Transport::WebSocket, Transport::Sse);
+    let rows: [(Transport, Vec<Finding>, u64, &str); 7] = [
+        (
+            ws,
+            vec![],
+            25,
+            "The client sends a small message of its own at least every 25 s while there is nothing else to say, and the server answers it.",
+        ),
+        (
+            sse,
+            vec![],
+            25,
+            "The server sends a comment line, such as `: ping`, at least every 25 s while there is nothing else to say.",
+        ),
+        (ws, vec![limit(ws, &["answered-messages"])], 15, "and the server answers it."),
+        (
+            ws,
+            vec![limit(ws, &["answered-messages", "server-pings"])],
+            15,
+            "Here each of these was enough, too: pings of the server.",
+        ),
+        (
+            ws,
+            vec![limit(ws, &["answered-messages", "client-bytes"]), ignored(ws, &["server-bytes", "tcp-keep-alive"])],
+            15,
+            "Here each of these was enough, too: messages of the client alone. These do not keep a connection up here: messages of \
+             the server alone, TCP keep-alive of the client.",
+        ),
+        // Of the other transport.
+        (sse, vec![limit(ws, &["server-pings"]), ignored(ws, &["server-bytes"])], 25, "while there is nothing else to say."),
+        (sse, vec![limit(sse, &[]), ignored(sse, &["comments"])], 15, "These do not keep a connection up here: comments."),
+    ];
+    for (transport, findings, seconds, words) in rows {
+        let advice = of(transport, findings);
+        let heartbeat = advice.heartbeat.unwrap();
+        let said = heartbeat.words(seconds).join(" ");
+        assert!(advice.heartbeat_seconds == Some(seconds) && said.ends_with(words), "{said}");
+    }
+    let kind = |transport, findings| of(transport, findings).heartbeat.map(|heartbeat| (heartbeat.by, heartbeat.kind));
+    assert_eq!(kind(ws, vec![]), Some((idle::Speaker::Client, Kind::AnsweredMessage)));
+    assert_eq!(kind(sse, vec![]), Some((idle::Speaker::Server, Kind::Comment)));
+    assert_eq!(kind(sse, vec![ignored(sse, &["comments"])]), Some((idle::Speaker::Server, Kind::Event)));
+    assert_eq!(kind(Transport::LongPolling, vec![]), None);
+}
+
+#[test]
 fn a_stream_that_starves_is_not_recommended() {
     let with = |finding: Finding| Situation {
         verdicts: [(Transport::Sse, Verdict::Degraded), (Transport::LongPolling, Verdict::Works)].into(),

@@ -247,9 +247,8 @@ fn advice(report: &Report) -> Vec<String> {
     if !recommendation.headers.is_empty() {
         advice.push(format!("Send these headers with every stream: {}.", recommendation.headers.join("; ")));
     }
-    if let Some(seconds) = recommendation.heartbeat_seconds {
-        let by = if chosen == Some(Transport::Sse) { "The server sends" } else { "Either end sends" };
-        advice.push(format!("{by} a heartbeat at least every {seconds} s while there is nothing else to say."));
+    if let Some((seconds, heartbeat)) = recommendation.heartbeat_seconds.zip(recommendation.heartbeat.as_ref()) {
+        advice.extend(heartbeat.words(seconds));
     }
     if let Some(seconds) = recommendation.long_poll_hold_seconds.filter(|_| chosen == Some(Transport::LongPolling)) {
         advice.push(format!("Answer a held request after at most {seconds} s."));

@@ -4,11 +4,14 @@
 pub(crate) static SCHEDULES: &[Schedule] = &[
     // Five seconds end the busy twins within ten; silences of four and nine seconds keep clear of them.
     Schedule { rows: "when-idle:after=5,counts=client", instead: "when-idle:after=5,counts=client", flags: &["--idle", "10"] },
+    // A sign of life every two seconds tells nothing of shorter limits.
+    Schedule { rows: "counts=server", instead: "counts=server", flags: &["--idle", "10"] },
+    Schedule { rows: "answer-pings + ", instead: "answer-pings + ", flags: &["--idle", "10"] },
+    Schedule { rows: "ignore-pings:after=5", instead: "ignore-pings:after=5", flags: &["--idle", "10"] },
     Schedule { rows: "age=8", instead: "age=5", flags: &["--idle", "11"] },
     Schedule { rows: "invent-close:after=8", instead: "invent-close:after=5", flags: &["--idle", "11"] },
     // Requests are held for 2 and 6 s, connections are silent for 4 and 6 s.
     Schedule { rows: "when-idle:after=5", instead: "when-idle:after=3", flags: &["--idle", "6"] },
-    Schedule { rows: "ignore-pings:after=5", instead: "ignore-pings:after=3", flags: &["--idle", "6"] },
     // The second request, after five seconds, is answered after eleven: too late for the client by a second and a half.
     Schedule { rows: "retry-requests:after=5", instead: "retry-requests:after=5", flags: &["--idle", "6"] },
     Schedule { rows: "end-when-idle:after=30", instead: "end-when-idle:after=3", flags: &["--idle", "6"] },

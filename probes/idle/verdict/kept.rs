@@ -154,20 +154,17 @@ fn fate(one: &Exchange<Asked>, kept: Kept, bounds: &Bounds, around: &Circumstanc
     if record.client.entries.iter().any(used) {
         return if until(over) == Some(Passed::Through) { Fate::Lived } else { Fate::Open };
     }
-    // When the last sign came through, where the end itself shows nobody when it was.
     let last = signs.last().map_or(start, |last| last.max(start));
     let silence = at.saturating_sub(start);
-    let as_silent = match ended {
-        Some(_) if bounds.silent => bounds.low <= silence && silence <= bounds.high.saturating_add(kept.every_ms + AGREE_MS),
-        Some(_) => bounds.low <= silence && silence <= bounds.high,
-        None if kept.by == Sign::TcpKeepAlive => bounds.silent,
-        None => {
-            let last = last.saturating_sub(start);
-            bounds.silent && last.saturating_add(bounds.calm()) >= bounds.low && last <= bounds.high
-        }
+    let (as_silent, watched_until) = if bounds.silent {
+        // Somewhere between two rungs, and told by nobody, or by the answer to the next sign.
+        let within = bounds.low..=bounds.high.saturating_add(kept.every_ms).saturating_add(AGREE_MS);
+        let outlived = last.saturating_sub(start) > bounds.high;
+        (!outlived && ended.is_none_or(|_| within.contains(&silence)), start.saturating_add(bounds.low))
+    } else {
+        (ended.is_some() && (bounds.low..=bounds.high).contains(&silence), at)
     };
     let died_at = if ended.is_some() { at } else { last.saturating_add(kept.every_ms) };
-    let watched_until = if ended.is_some() { at } else { start.saturating_add(bounds.low) };
     match until(watched_until).filter(|_| as_silent) {
         Some(passed) => Fate::Died { at: died_at, answered: passed == Passed::Answered },
         None => Fate::Open,

@@ -83,7 +83,6 @@ fn forgotten(by: Sign) -> Exchange<Asked> {
 /// Silent ones beside them, which end at 5 s loudly, or somewhere up to 9 s without a word.
 fn beside_silence(loud: bool, kept: Vec<Exchange<Asked>>) -> Vec<Exchange<Asked>> {
     let ws = |silent_ms, client: &str, server: &str| exchange(Transport::WebSocket, silent_ms, None, client, server);
-    let short = ws(4_000, "silence-over@4042 sent:frame2@4042 got:echo2@4062 done@4062", "got:frame2@4052 sent:echo2@4052");
     let ended = |silent_ms: u64| match loud {
         true => ws(silent_ms, &format!("fin@{LIMIT}"), "fin@5022 after-peer@9022"),
         false => {
@@ -91,7 +90,12 @@ fn beside_silence(loud: bool, kept: Vec<Exchange<Asked>>) -> Vec<Exchange<Asked>
             ws(silent_ms, &format!("silence-over@{over} sent:frame2@{over} gave-up@{}", over + 3_500), "")
         }
     };
-    [short, ended(9_000), ended(14_000)].into_iter().chain(kept).collect()
+    [lived_silent(), ended(9_000), ended(14_000)].into_iter().chain(kept).collect()
+}
+
+fn lived_silent() -> Exchange<Asked> {
+    let client = "silence-over@4042 sent:frame2@4042 got:echo2@4062 done@4062";
+    exchange(Transport::WebSocket, 4_000, None, client, "got:frame2@4052 sent:echo2@4052")
 }
 
 fn others(except: &[Sign]) -> Vec<Exchange<Asked>> {
@@ -138,6 +142,12 @@ fn what_keeps_a_connection_up_and_what_does_not() {
         let (here, _) = signs(ClientPings, LIMIT);
         exchange(Transport::WebSocket, HOLD, Some(ClientPings), &format!("{here} fin@{LIMIT}"), "fin@5022 after-peer@9022")
     };
+    // The server hears of an end at 5 s and says no more; 4 s later it leaves, which the client hears.
+    let there_alone = |by: Option<Sign>, signs: (&str, &str)| {
+        exchange(Transport::WebSocket, HOLD, by, &format!("{} fin@9042", signs.0), &format!("{} fin@5022 after-peer@9022", signs.1))
+    };
+    let only_there = [lived_silent(), there_alone(None, ("", "")), twin(), lived(ClientBytes),
+        there_alone(Some(ServerBytes), ("got:tick1..2@2052+2000", "sent:tick1..2@2042+2000"))];
     let all_live = beside_silence(true, others(&[]));
     check(&[
         ("nothing is kept up", with(vec![]), CLOSED_ALONE),
@@ -149,6 +159,8 @@ fn what_keeps_a_connection_up_and_what_does_not() {
         ("all die, the busy one as well: that is an age", with(Sign::ALL.into_iter().filter(|s| *s != Comments).map(closed).collect()),
          CLOSED_ALONE),
         ("without the busy one", with(vec![lived(ClientBytes), closed(ServerBytes)]), r#"idle.closed enough=["client-bytes"]"#),
+        ("the server alone is told", of(&only_there),
+         r#"idle.one-side-told told=server lost_ms=14000 | idle.keepalive-ignored kinds=["server-bytes"] enough=["answered-messages","client-bytes"]"#),
         ("nothing silent died", of(&[twin(), closed(ServerPings)]), ""),
         ("no longer silence died",
          of(&[exchange(Transport::WebSocket, 4_000, None, "silence-over@4042 got:echo2@4062", ""), twin(), closed(ServerPings)]), ""),

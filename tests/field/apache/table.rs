@@ -50,6 +50,7 @@ pub(crate) const TABLE: Table = Table {
                 "headers.product-identified",
                 "long_poll.abort-not-propagated",
                 "idle.closed",
+                "idle.keepalive-ignored",
                 "long_poll.answered-by-gateway",
             ],
             figures: &[after_five_seconds("idle.closed", "websocket"), after_five_seconds("idle.closed", "sse")],

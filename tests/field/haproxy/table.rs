@@ -2,6 +2,9 @@
 
 use super::{FIVE_SECONDS, Figure, Row, Table, Trust, after_five_seconds, front};
 
+/// More than the timer of five seconds: the next rung.
+const LOST: Figure = Figure { code: "idle.one-side-told", transport: Some("websocket"), name: "lost_ms", bounds: (9_000, 9_000) };
+
 pub(crate) const TABLE: Table = Table {
     folder: "haproxy",
     product: "HAProxy",
@@ -22,7 +25,13 @@ pub(crate) const TABLE: Table = Table {
         Row { codes: &["headers.changed"], ..front("patient, `option abortonclose`", "abort.cfg") },
         Row {
             idle_s: 12,
-            codes: &["headers.changed", "idle.closed", "long_poll.abort-not-propagated", "long_poll.answered-by-gateway"],
+            codes: &[
+                "headers.changed",
+                "idle.closed",
+                "idle.keepalive-ignored",
+                "long_poll.abort-not-propagated",
+                "long_poll.answered-by-gateway",
+            ],
             figures: &[
                 after_five_seconds("idle.closed", "websocket"),
                 after_five_seconds("idle.closed", "sse"),
@@ -32,7 +41,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Row {
             idle_s: 12,
-            codes: &["headers.changed", "idle.closed", "long_poll.abort-not-propagated"],
+            codes: &["headers.changed", "idle.closed", "idle.keepalive-ignored", "long_poll.abort-not-propagated"],
             figures: &[after_five_seconds("idle.closed", "websocket")],
             ..front("`timeout tunnel 5s`, the others 60 s", "tunnel-five-seconds.cfg")
         },
@@ -41,6 +50,19 @@ pub(crate) const TABLE: Table = Table {
             codes: &["headers.changed", "idle.closed", "long_poll.abort-not-propagated", "long_poll.answered-by-gateway"],
             figures: &[after_five_seconds("idle.closed", "sse")],
             ..front("`timeout server 5s`, the others 60 s", "server-five-seconds.cfg")
+        },
+        // It ends its way to the server alone; the client's ends when the server leaves.
+        Row {
+            idle_s: 12,
+            codes: &["headers.changed", "idle.keepalive-ignored", "idle.one-side-told", "long_poll.abort-not-propagated"],
+            figures: &[LOST],
+            ..front("`timeout client 5s`, the others 60 s", "client-five-seconds.cfg")
+        },
+        Row {
+            idle_s: 12,
+            codes: &["headers.changed", "idle.keepalive-ignored", "idle.one-side-told", "long_poll.abort-not-propagated"],
+            figures: &[LOST],
+            ..front("`timeout client 5s`, `option independent-streams`", "independent-streams.cfg")
         },
         Row {
             codes: &["headers.changed", "long_poll.abort-not-propagated"],

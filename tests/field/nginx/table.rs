@@ -63,6 +63,7 @@ pub(crate) const TABLE: Table = Table {
                 "headers.product-identified",
                 "headers.removed",
                 "idle.closed",
+                "idle.keepalive-ignored",
                 "long_poll.answered-by-gateway",
             ],
             figures: &[

@@ -76,6 +76,7 @@ pub(crate) const TABLE: Table = Table {
                 "headers.changed",
                 "headers.product-identified",
                 "idle.closed",
+                "idle.keepalive-ignored",
                 "long_poll.answered-by-gateway",
             ],
             figures: &[

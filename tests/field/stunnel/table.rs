@@ -16,7 +16,7 @@ pub(crate) const TABLE: Table = Table {
             leg: "https",
             trust: Trust::Front,
             idle_s: 12,
-            codes: &["idle.reset", "long_poll.cut", "tls.terminated-by-front"],
+            codes: &["idle.keepalive-ignored", "idle.reset", "long_poll.cut", "tls.terminated-by-front"],
             figures: &[after_five_seconds("idle.reset", "websocket"), after_five_seconds("idle.reset", "sse")],
             ..front("ends TLS, `TIMEOUTidle = 5`", "idle.conf")
         },

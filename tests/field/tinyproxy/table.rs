@@ -29,7 +29,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Row {
             idle_s: 12,
-            codes: &["idle.closed", "long_poll.cut"],
+            codes: &["idle.closed", "idle.keepalive-ignored", "long_poll.cut"],
             figures: &[after_five_seconds("idle.closed", "websocket"), after_five_seconds("idle.closed", "sse")],
             ..proxy("`Timeout 5`", "timeout.conf", "https")
         },

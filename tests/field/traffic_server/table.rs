@@ -48,6 +48,7 @@ pub(crate) const TABLE: Table = Table {
                 "headers.changed",
                 "headers.product-identified",
                 "idle.closed",
+                "idle.keepalive-ignored",
                 "long_poll.abort-not-propagated",
             ],
             figures: &[Figure { bounds: FIVE_SECONDS, ..after_five_seconds("idle.closed", "websocket") }],

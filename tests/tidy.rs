@@ -265,10 +265,5 @@ fn every_code_has_a_middlebox_that_provokes_it() {
 
 /// Codes that never come alone: fewer connections than a run needs leave other questions open, whoever changes what TLS agrees on
 /// has ended it, a product is known by what it adds, and what does not count is known where there is a limit.
-const WITH_OTHERS: &[&str] = &[
-    "idle.ladder-limited",
-    "idle.keepalive-ignored",
-    "tls.alpn-changed",
-    "tls.version-lowered",
-    "headers.product-identified",
-];
+const WITH_OTHERS: &[&str] =
+    &["idle.ladder-limited", "idle.keepalive-ignored", "tls.alpn-changed", "tls.version-lowered", "headers.product-identified"];

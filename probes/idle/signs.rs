@@ -54,9 +54,9 @@ impl Sign {
     /// The name within a sentence.
     pub fn in_sentence(self) -> &'static str {
         match self {
-            Sign::AnsweredMessages => "messages that are answered",
-            Sign::ClientBytes => "messages of the client alone",
-            Sign::ServerBytes => "messages of the server alone",
+            Sign::AnsweredMessages => "answered messages",
+            Sign::ClientBytes => "unanswered messages of the client",
+            Sign::ServerBytes => "unanswered messages of the server",
             Sign::ServerPings => "pings of the server",
             Sign::ClientPings => "pings of the client",
             Sign::Comments => "comments",

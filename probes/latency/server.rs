@@ -32,7 +32,10 @@ pub(super) async fn testify(mut call: Call) -> Reply {
     match call.route.as_str() {
         STREAM => {
             let every = Duration::from_millis(BEAT_MS);
-            stream_reply(call, Schedule { first: 1, count: EVENTS, silence: every / 2, every, hinted: true, sizes: None })
+            stream_reply(
+                call,
+                Schedule { first: 1, count: EVENTS, silence: every / 2, every, hinted: true, sizes: None, comments: None },
+            )
         }
         POST => {
             let body = Limited::new(call.request.body_mut(), BODY_BYTES).collect();

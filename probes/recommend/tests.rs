@@ -217,8 +217,8 @@ fn a_heartbeat_is_told_with_who_gives_it_and_of_what_kind() {
             ws,
             vec![limit(ws, &["answered-messages", "client-bytes"]), ignored(ws, &["server-bytes", "tcp-keep-alive"])],
             15,
-            "Here each of these was enough, too: messages of the client alone. These do not keep a connection up here: messages of \
-             the server alone, TCP keep-alive of the client.",
+            "Here each of these was enough, too: unanswered messages of the client. These do not keep a connection up here: unanswered messages of \
+             the server, TCP keep-alive of the client.",
         ),
         // Of the other transport.
         (sse, vec![limit(ws, &["server-pings"]), ignored(ws, &["server-bytes"])], 25, "while there is nothing else to say."),

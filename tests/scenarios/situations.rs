@@ -62,7 +62,13 @@ pub(crate) fn situations() -> Vec<Situation> {
         row(
             "server-writes-down-40",
             limits(Limits { notes: 40, ..Limits::default() }),
-            &["http:latency.inconclusive", "http:sse.inconclusive", "https:idle.inconclusive", "https:sse.inconclusive"],
+            &[
+                "http:latency.inconclusive",
+                "http:sse.inconclusive",
+                "https:idle.inconclusive",
+                "https:long_poll.inconclusive",
+                "https:sse.inconclusive",
+            ],
             "long-polling",
         ),
         row("application-is-well-http", visited(Leg::Http, &[]), &[], "sse"),

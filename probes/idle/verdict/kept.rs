@@ -67,13 +67,10 @@ fn sentence(transport: Transport, signs: &[Sign], on_the_way: &[Sign], every_ms:
     let twin = if transport == Transport::WebSocket { Sign::AnsweredMessages.in_sentence() } else { "events" };
     let answered = match on_the_way {
         [] => String::new(),
-        some => format!(" On the way somebody else answers {}.", listed(some, " and ")),
+        some => format!(" On the way, somebody else answers {}.", listed(some, " and ")),
     };
-    format!(
-        "A connection is lost as a silent one is although it carries, every {}, {}; {twin} keep it.{answered}",
-        seconds(every_ms),
-        listed(signs, ", or ")
-    )
+    let (every, signs) = (seconds(every_ms), listed(signs, " or "));
+    format!("With nothing but {signs} every {every}, a connection is lost as a silent one is; with {twin} it lives.{answered}")
 }
 
 /// Where a limit lies, in milliseconds of silence.

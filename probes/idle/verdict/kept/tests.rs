@@ -248,8 +248,8 @@ fn the_sentence_names_what_was_lost_and_what_was_not() {
         of(&beside_silence(true, vec![lived(Sign::AnsweredMessages), closed(Sign::ServerPings), closed(Sign::ClientBytes)]));
     assert_eq!(
         found[1].summary,
-        "A connection is lost as a silent one is although it carries, every 2.0 s, pings of the server, or messages of the client \
-         alone; messages that are answered keep it."
+        "With nothing but pings of the server or unanswered messages of the client every 2.0 s, a connection is lost as a silent \
+         one is; with answered messages it lives."
     );
 }
 

@@ -183,7 +183,7 @@ impl Runs {
 
     /// Whether a run has something open, or had a moment ago: between its connections nothing is.
     pub(super) fn under_way(&self) -> bool {
-        let recent = |run: &Arc<Run>| lock(&run.notes).last.is_some_and(|last| last.elapsed() < PAUSE);
+        let recent = |run: &Arc<Run>| lock(&run.notes).last.unwrap_or(run.began).elapsed() < PAUSE;
         lock(&self.runs).values().any(|run| Arc::strong_count(run) > 1 || recent(run))
     }
 

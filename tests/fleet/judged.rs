@@ -82,6 +82,15 @@ fn a_node_that_is_killed_is_not_the_paths_fault() {
     let blamed: Vec<_> = report["findings"].as_array().unwrap().iter().filter(|f| f["outcome"] != "inconclusive").collect();
     assert!(blamed.iter().all(|finding| finding["outcome"] == "note"), "{blamed:#?}");
     assert_eq!(client.child.wait().unwrap().code(), Some(3));
+    // The other node goes on alone. What nothing was written of may have been at the dead one.
+    let ran = fleet.check(&["--leg", "http", &fleet.http]);
+    assert_eq!((ran.code, ran.codes()), (0, vec![]));
+    assert!(!witnesses(&ran.json()).contains_key("empty"), "{:?}", witnesses(&ran.json()));
+    let unseen = through(&fleet, "forge-101");
+    assert_eq!(
+        (unseen.code, harm(&unseen)),
+        (3, ["upgrade", "zombie"].map(|probe| format!("http:{probe}.inconclusive")).to_vec())
+    );
 }
 
 /// A run that both nodes serve has one ceiling for its record.

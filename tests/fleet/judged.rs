@@ -3,6 +3,7 @@
 use crate::nodes::{Fleet, Redis, Talking, get, installed, witnesses};
 use crate::program::{Ran, Serve, check, program};
 use std::collections::BTreeMap;
+use std::process::Command;
 
 #[test]
 fn a_healthy_path_is_judged_as_by_one_server() {
@@ -91,6 +92,20 @@ fn a_node_that_is_killed_is_not_the_paths_fault() {
         (unseen.code, harm(&unseen)),
         (3, ["upgrade", "zombie"].map(|probe| format!("http:{probe}.inconclusive")).to_vec())
     );
+}
+
+#[test]
+fn a_node_that_stops_in_order_leaves_no_doubt() {
+    if !installed("redis-server") {
+        return;
+    }
+    let redis = Redis::start(&[]);
+    let mut fleet = Fleet::with(redis.port, &[]);
+    let leaving = &mut fleet.nodes[0].talking;
+    assert!(Command::new("kill").args(["-TERM", &leaving.child.id().to_string()]).status().unwrap().success());
+    assert_eq!(leaving.child.wait().unwrap().code(), Some(0));
+    let forged = through(&fleet, "forge-101");
+    assert_eq!((forged.code, harm(&forged)), (1, vec!["http:upgrade.forged".to_owned()]));
 }
 
 /// A run that both nodes serve has one ceiling for its record.

@@ -19,6 +19,9 @@ pub(super) fn of(flags: &Serve, password: Option<Secret>) -> Result<Option<Arc<F
     if !flags.acme.is_empty() {
         return Err("--acme proves a name to one server alone: give all nodes of a fleet the same --cert and --key".to_owned());
     }
+    if flags.self_signed {
+        return Err("--self-signed makes another certificate at each node: give all of them the same --cert and --key".to_owned());
+    }
     let secret = read_secret(&text_of(secret_file)?).map_err(|why| format!("{}: {why}", secret_file.display()))?;
     let url = StoreUrl::read(store)?;
     let password = match &flags.store_password_file {

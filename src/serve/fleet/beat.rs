@@ -25,8 +25,8 @@ struct Memory {
     turned_away: u64,
     /// When open runs were last written for, so that the store keeps them.
     touched: Option<Instant>,
-    /// Whether the log knows that the store is lost.
-    told_down: bool,
+    /// What the log knows of the store: whether it answers.
+    told: Option<bool>,
 }
 
 /// Beats until the node leaves.
@@ -36,19 +36,19 @@ pub(in crate::serve) async fn keep(server: Server, fleet: Arc<Fleet>) {
         let leaving = fleet.leaving.is_cancelled();
         let beaten = once(&server, &fleet, &mut memory, leaving).await;
         let address = fleet.store.address();
+        let news = memory.told.replace(beaten.is_ok()) != Some(beaten.is_ok());
         match &beaten {
-            Ok(()) if memory.told_down => server.0.log.line("store-up", &[("address", &address)]),
+            Ok(()) if news => server.0.log.line("store-up", &[("address", &address)]),
+            Ok(()) => {}
             Err(why) => {
                 // Whoever waits for the others must not wait for a beat that does not come.
                 *lock(&fleet.link) = None;
                 fleet.peers.send_modify(|_| {});
-                if !memory.told_down {
+                if news {
                     server.0.log.line("store-down", &[("address", &address), ("why", why)]);
                 }
             }
-            Ok(()) => {}
         }
-        memory.told_down = beaten.is_err();
         if leaving {
             return fleet.left.cancel();
         }

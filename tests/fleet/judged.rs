@@ -2,6 +2,7 @@
 
 use crate::nodes::{Fleet, Redis, Talking, get, installed, witnesses};
 use crate::program::{Ran, Serve, check, program};
+use proxyprobe_probes::circumstances::LATE_MS;
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -62,7 +63,13 @@ fn a_middlebox_is_found_from_what_both_nodes_saw() {
     let fleet = Fleet::with(redis.port, &[]);
     for (middlebox, codes) in JUDGED {
         let ran = through(&fleet, middlebox);
-        assert_eq!((ran.code, harm(&ran).iter().map(String::as_str).collect::<Vec<_>>()), (1, codes.to_vec()), "{middlebox}");
+        let found = (ran.code, harm(&ran));
+        let around = &ran.json()["circumstances"];
+        // On a machine without time left a finding that goes by the clock need not be made.
+        let late = ["client_lag_ms", "server_lag_ms"].iter().any(|lag| around[*lag].as_u64() > Some(LATE_MS));
+        let open = late && found.0 == 3 && found.1.iter().all(|code| code.ends_with(".inconclusive"));
+        let expected = (1, codes.iter().map(|code| (*code).to_owned()).collect());
+        assert!(open || found == expected, "{middlebox}: {found:?}: {around}");
     }
 }
 

@@ -18,6 +18,7 @@ fn what_a_fleet_needs_is_asked_for_and_no_password_is_shown() {
     for (flags, why) in [
         (vec!["--store", store], "--secret-file"),
         (vec!["--secret-file", &secret], "--store"),
+        (vec!["--store", store, "--secret-file", &secret, "--self-signed"], "--cert"),
         (vec!["--store", store, "--secret-file", &short], "fewer than 32 characters"),
         (vec!["--store", store, "--secret-file", "/nonexistent"], "/nonexistent"),
         (vec!["--store", &with_password, "--secret-file", &secret], "--store-password-file"),

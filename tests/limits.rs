@@ -17,7 +17,7 @@ const LONGEST_MS: u64 = 66_000;
 
 fn deep(boxes: &str) -> Report {
     let scenario = Scenario {
-        boxes: vec![boxes.parse().unwrap()],
+        boxes: boxes.split(" + ").map(|text| text.parse().unwrap()).collect(),
         on: vec![Leg::Http],
         depth: Depth::Deep,
         idle_ms: LONGEST_MS,
@@ -155,6 +155,8 @@ fn what_counts_as_alive_is_told_at_every_limit() {
             ("end-when-idle:counts=server,tells=resets-both,after=", "[\"client-bytes\"]"),
             ("forget-when-idle:counts=server,after=", "[\"client-bytes\"]"),
             ("forget-when-idle:counts=server,then=resets,after=", "[\"client-bytes\"]"),
+            ("answer-pings + forget-when-idle:only=websockets,after=", "[\"client-pings\"]"),
+            ("answer-pings + end-when-idle:only=websockets,tells=server,after=", "[\"client-pings\"]"),
             ("ignore-pings:after=", "[\"server-pings\",\"client-pings\"]"),
         ] {
             let boxes = format!("{boxes}{}", seconds(limit));

@@ -142,9 +142,15 @@ fn fate(one: &Exchange<Asked>, kept: Kept, bounds: &Bounds, around: &Circumstanc
     if kept.every_ms.saturating_mul(2) > bounds.least || around.doubt(record, at).is_some() {
         return Fate::Open;
     }
+    let asked_last = record.client.sent(What::Frame).last().copied();
     let used = |entry: &crate::timeline::Entry| match one.asked.transport {
         Transport::Sse => matches!(entry.event, Event::Received(What::Event, 1, _)),
-        _ => entry.at_ms >= over && matches!(entry.event, Event::Received(What::Echo, ..) | Event::Altered(What::Echo, ..)),
+        _ => match entry.event {
+            Event::Received(What::Echo, number, _) | Event::Altered(What::Echo, number, _) => {
+                entry.at_ms >= over && Some(number) == asked_last
+            }
+            _ => false,
+        },
     };
     let signs = Signs::of(kept.by, record, around);
     let until = |to: u64| signs.passed(start, to, bounds.calm());
@@ -208,9 +214,9 @@ impl Signs {
         Self { arrived, answered }
     }
 
-    /// When the last one was seen to pass.
+    /// When the last one came to the other end.
     fn last(&self) -> Option<u64> {
-        self.arrived.iter().flatten().chain(&self.answered).max().copied()
+        self.arrived.iter().flatten().max().copied()
     }
 
     /// Whether they passed all the time, never further apart than `calm`.

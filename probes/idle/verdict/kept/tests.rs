@@ -135,6 +135,7 @@ fn each_sign_that_does_not_count_is_named() {
 fn what_keeps_a_connection_up_and_what_does_not() {
     use Sign::*;
     let with = |kept: Vec<Exchange<Asked>>| of(&beside_silence(true, kept));
+    let ws = |by, client: &str, server: &str| exchange(Transport::WebSocket, HOLD, Some(by), client, server);
     let twin = || lived(AnsweredMessages);
     let pings = || vec![twin(), lived(ClientBytes), closed(ServerPings), closed(ClientPings)];
     // Pongs come, and the server never sees a ping.
@@ -156,6 +157,11 @@ fn what_keeps_a_connection_up_and_what_does_not() {
          r#"idle.closed enough=["answered-messages","client-bytes"] | idle.keepalive-ignored kinds=["server-pings","client-pings"]"#),
         ("pings that somebody answers on the way", with(vec![twin(), answered()]),
          r#"idle.closed | idle.keepalive-ignored kinds=["client-pings"] answered_on_the_way=["client-pings"]"#),
+        ("and who answers goes on when the other side is lost", of(&beside_silence(false, vec![twin(), {
+            let (here, _) = signs(ClientPings, HOLD - 1);
+            ws(ClientPings, &format!("{here} silence-over@14042 sent:frame2@14042 gave-up@17542"), "")
+        }])),
+         r#"idle.dropped-silently | idle.keepalive-ignored kinds=["client-pings"] answered_on_the_way=["client-pings"]"#),
         ("all die, the busy one as well: that is an age", with(Sign::ALL.into_iter().filter(|s| *s != Comments).map(closed).collect()),
          CLOSED_ALONE),
         ("without the busy one", with(vec![lived(ClientBytes), closed(ServerBytes)]), r#"idle.closed enough=["client-bytes"]"#),
@@ -187,6 +193,9 @@ fn what_is_not_certain_is_neither_enough_nor_ignored() {
          r#"idle.dropped-silently enough=["answered-messages"]"#),
         ("its signs were held back and came together",
          judged(false, ws(ServerBytes, "got:tick1..6@14045 silence-over@14042 sent:frame2@14042 got:echo2@14062", "sent:tick1..6@2042+2000")),
+         r#"idle.dropped-silently enough=["answered-messages"]"#),
+        ("its last question was not answered, one before it was, late",
+         judged(false, kept(ServerPings, HOLD, "silence-over@14042 got:echo1@14045 sent:frame2@14046 gave-up@17546", "")),
          r#"idle.dropped-silently enough=["answered-messages"]"#),
         ("silent where others were told", judged(true, forgotten(ClientBytes)), only_twin),
         ("nobody lived long enough to tell", judged(true, ws(ClientBytes, "abort@43", "close:1000@53")), only_twin),

@@ -115,6 +115,9 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
     let by = |resets: bool| if resets { ",by=rst" } else { "" };
     let one = |text: String| Part::Plays(vec![text]);
     let plays = |text: &str| one(text.to_owned());
+    // A limit that sees no pings stands behind who answers them.
+    let answered = ignored.is_some_and(|ignored| ignored.measured.contains_key("answered_on_the_way"));
+    let behind = |text: String| Part::Plays(answered.then(|| "answer-pings".to_owned()).into_iter().chain([text]).collect());
     match finding.code.id {
         "upgrade.header-stripped" if word("http_version_seen") == "1.0" => plays("edit-headers:how=http-1.0"),
         "upgrade.header-stripped" => plays("strip-upgrade"),
@@ -164,9 +167,8 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
                 _ => "resets-client",
             };
             let after = number("after_ms").unwrap_or_else(between);
-            one(format!("end-when-idle:only={only},after={after}ms,tells={tells}{counts}"))
+            behind(format!("end-when-idle:only={only},after={after}ms,tells={tells}{counts}"))
         }
-        "idle.keepalive-ignored" if finding.measured.contains_key("answered_on_the_way") => plays("answer-pings"),
         "idle.keepalive-ignored" if is_ignored("server-pings") && counts.is_empty() => {
             one(format!("ignore-pings:after={}ms", number("after_ms").unwrap_or_else(between)))
         }
@@ -179,8 +181,9 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
                 (_, "server") if word("transport") == "websocket" => "client-revives",
                 _ => "drops",
             };
-            one(format!("forget-when-idle:only={only},after={}ms,then={then}{counts}", between()))
+            behind(format!("forget-when-idle:only={only},after={}ms,then={then}{counts}", between()))
         }
+        "lifetime.capped" if word("end") == "silence" => Part::Cannot("the lab ends what is too old, and never just forgets it"),
         "lifetime.capped" => {
             let resets = word("end") == "reset";
             one(format!("cap-lifetime:only={only},age={}ms{}", number("age_ms").unwrap_or(0), by(resets)))

@@ -220,7 +220,8 @@ impl Session {
     /// The answer to a Digest challenge.
     pub(super) fn digest(&mut self, offer: &Offer, method: &str, uri: &str) -> Next {
         let Some(who) = &self.credentials else { return Next::Refused };
-        let Ok(mut prompt) = digest_auth::parse(offer.whole()) else {
+        // The library counts bytes and letters as one: other letters break it.
+        let Some(Ok(mut prompt)) = offer.whole().is_ascii().then(|| digest_auth::parse(offer.whole())) else {
             return Next::Impossible("the proxy's Digest challenge cannot be read".to_owned());
         };
         let method = digest_auth::HttpMethod(method.into());
@@ -252,6 +253,21 @@ mod tests {
     fn means(only: Option<Scheme>, offers: &[&str], password: bool, private: bool) -> Vec<Means> {
         let offers: Vec<Offer> = offers.iter().flat_map(|text| challenge::read(text)).collect();
         SignIn { only, tickets: true, warn: |_| {} }.means(&offers, password, private).0
+    }
+
+    #[test]
+    fn a_digest_challenge_that_is_not_ascii_is_not_answered() {
+        let who = Credentials { user: "ada".to_owned(), password: super::super::secret::Secret::new("secret") };
+        for (challenge, answered) in [
+            ("Digest realm=\"corp\", nonce=\"x\"", true),
+            ("Digest :ealm=\"cor\u{fffd}\u{fffd}p\", nonce=\"abc==\"", false),
+            ("Digest realm=\"\u{e9}\", nonce=\"x\"", false),
+        ] {
+            let offers = challenge::read(challenge);
+            let next = Session::new(Means::Digest, Some(who.clone())).next(&offers, "CONNECT", "x:443");
+            assert_eq!(matches!(next, Next::Send(_)), answered, "{challenge}");
+            assert_eq!(matches!(next, Next::Impossible(_)), !answered, "{challenge}");
+        }
     }
 
     #[test]

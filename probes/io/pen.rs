@@ -172,6 +172,12 @@ impl Pen {
         }
     }
 
+    /// Whether there is no room for more.
+    pub fn is_full(&self) -> bool {
+        let timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+        timeline.cut || timeline.entries.len() >= Timeline::MAX_ENTRIES
+    }
+
     /// What was written so far.
     pub fn timeline(&self) -> Timeline {
         self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone()

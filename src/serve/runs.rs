@@ -229,10 +229,11 @@ fn expired(run: &Arc<Run>) -> bool {
 }
 
 impl Run {
-    /// The record of a series of requests of this name, if it has begun.
+    /// The record of a series of requests of this name, if it has begun. One that is full does not go on: each request that comes
+    /// nevertheless counts like any other.
     pub(super) fn series(&self, nonce: &str) -> Option<(Pen, BelowPen)> {
         let notes = lock(&self.notes);
-        let note = notes.all.iter().rev().find(|note| note.nonce == nonce)?;
+        let note = notes.all.iter().rev().find(|note| note.nonce == nonce && !note.pen.is_full())?;
         Some((note.pen.clone(), note.below.clone()))
     }
 

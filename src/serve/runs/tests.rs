@@ -79,3 +79,16 @@ async fn a_run_with_too_many_connections_says_so() {
     assert!(run.note("b", RequestHead::default(), None, false).is_none());
     assert!(run.page(0, 0).cut);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_series_goes_on_until_its_record_is_full_and_then_each_request_counts() {
+    let runs = runs(Limits { notes: 1, record: usize::MAX, memory: usize::MAX, ..Limits::default() });
+    let run = runs.begin(None).unwrap();
+    assert!(run.series("a").is_none());
+    let pen = run.note("a", RequestHead::default(), None, false).unwrap().0;
+    let again = run.series("a").unwrap().0;
+    (0..Timeline::MAX_ENTRIES).for_each(|_| again.note(Event::Received(What::Frame, 1, None)));
+    assert_eq!(pen.timeline().entries.len(), Timeline::MAX_ENTRIES);
+    assert!(run.series("a").is_none());
+    assert!(run.note("a", RequestHead::default(), None, false).is_none());
+}

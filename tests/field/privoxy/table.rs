@@ -18,7 +18,7 @@ pub(crate) const TABLE: Table = Table {
         Row { codes: &["sse.buffered-by-size"], ..proxy("a filter, `buffer-limit 8`", "filter-small.conf", "http") },
         Row {
             idle_s: 12,
-            codes: &["idle.closed", "long_poll.answered-by-gateway"],
+            codes: &["idle.closed", "idle.keepalive-ignored", "long_poll.answered-by-gateway"],
             figures: &[after_five_seconds("idle.closed", "sse")],
             ..proxy("`socket-timeout 5`", "timeout.conf", "http")
         },

@@ -85,7 +85,8 @@ pub struct Serve {
     /// Keep the reports that clients leave (check --upload) in this folder, for 30 days and at most 1,000
     #[arg(long, value_name = "DIR")]
     pub keep_reports: Option<PathBuf>,
-    /// Share runs with the other nodes of a fleet through this Redis, as redis[s]://[USER@]HOST[:PORT][/DATABASE]; needs --secret-file
+    /// Share runs with the other nodes of a fleet through this Redis, as redis://HOST[:PORT][/DATABASE], or rediss:// over TLS
+    /// (a user other than the default one stands before the host, with an @); needs --secret-file
     #[arg(long, value_name = "URL", requires = "secret_file")]
     pub store: Option<String>,
     /// A file whose first line is the store's password; or PROXYPROBE_STORE_PASSWORD

@@ -79,7 +79,9 @@ fn clocks_that_were_never_compared_blame_nobody() {
     assert!(apart(&fleet) >= 2_000, "each has its own");
     let ran = fleet.check(&[&fleet.https]);
     let report = ran.json();
-    let outcomes: Vec<_> = report["findings"].as_array().unwrap().iter().map(|finding| finding["outcome"].as_str()).collect();
+    // Every path has times; they are the client's alone.
+    let all = report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] != "latency.round-trip");
+    let outcomes: Vec<_> = all.map(|finding| finding["outcome"].as_str()).collect();
     assert!(outcomes.iter().all(|outcome| *outcome == Some("inconclusive")), "{:?}", ran.codes());
     assert!([0, 3].contains(&ran.code), "{:?}", ran.codes());
 }

@@ -122,16 +122,16 @@ fn the_record_of_a_run_is_bounded_for_the_whole_fleet() {
         return;
     }
     let redis = Redis::start(&[]);
-    let fleet = Fleet::with(redis.port, &["--max-requests-per-run", "10", "--run-seconds", "600", "--idle-run-seconds", "100"]);
+    let fleet = Fleet::with(redis.port, &["--max-requests-per-run", "15", "--run-seconds", "600", "--idle-run-seconds", "100"]);
     let ran = fleet.check(&["--leg", "http", &fleet.http]);
-    assert_eq!(redis.ask(&["LLEN", &redis.key(":order")]), "10");
-    assert_eq!(redis.ask(&["HLEN", &redis.key(":notes")]), "10");
+    assert_eq!(redis.ask(&["LLEN", &redis.key(":order")]), "15");
+    assert_eq!(redis.ask(&["HLEN", &redis.key(":notes")]), "15");
     for key in [":order", ":notes", ":about"] {
         let left: u64 = redis.ask(&["TTL", &redis.key(key)]).parse().unwrap();
         assert!((80..=100).contains(&left), "{key}: {left}");
     }
     let found: BTreeMap<_, _> = witnesses(&ran.json());
     assert!(found.contains_key("absent") && !found.contains_key("empty"), "{found:?}");
-    assert_eq!((ran.code, ran.codes()), (0, vec![]), "nothing was refused: each node has ten of seventeen");
+    assert_eq!((ran.code, ran.codes()), (0, vec![]), "nothing was refused: each node has fifteen of twenty-two");
     assert!(get(&fleet.nodes[0].http, "/v1/0000/00/hello").starts_with("HTTP/1.1 404"));
 }

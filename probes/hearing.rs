@@ -174,8 +174,8 @@ impl Hearing {
         }
     }
 
-    /// What a request costs on the deciding leg: as the requests of the latency probe show, or else all others. Requests that are held on purpose and streams that say nothing until they have
-    /// something to say are left out.
+    /// What a request costs on the deciding leg: as the requests of the latency probe show, or else all others, without those that
+    /// are held on purpose and streams that say nothing until they have something to say.
     fn price(&self) -> Option<Price> {
         if let Some(price) = self.times().as_ref().and_then(Price::measured) {
             return Some(price);

@@ -17,8 +17,8 @@ const PAGES: usize = 200;
 /// The most bytes of pages that are read in a run: four times what a deep one leaves. In memory they may take ten times as much.
 pub(crate) const ROOM: usize = 3 * 1024 * 1024;
 
-/// How long a page may take to come, once its head is there within the time of any answer: 80 KiB, which is what a standard run
-/// leaves, at 64 kbit/s.
+/// How long a page may take to come, once its head is there within the time of any answer: some 110 KB, which is what a standard run
+/// leaves, at 100 kbit/s.
 const PAGE: Duration = Duration::from_secs(10);
 
 /// Reads the whole witness, each page on a fresh connection, over the first leg on which that is possible.

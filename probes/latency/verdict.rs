@@ -33,11 +33,11 @@ fn late(record: &Record) -> bool {
 
 /// What became of a request that was not answered as it should be, as far as the client saw it.
 fn fate(record: &Record) -> Option<String> {
-    let status = || record.response.as_ref().filter(|head| head.status != 200).map(|head| head.status);
+    let status = record.response.as_ref().filter(|head| head.status != 200).map(|head| head.status);
     if late(record) {
         return Some("silence".to_owned());
     }
-    Some(match (record.proof, status()) {
+    Some(match (record.proof, status) {
         // It came to the server without what it carried.
         (Proof::Valid, Some(422)) => "emptied".to_owned(),
         // An answer of the server's own, such as a limit's.
@@ -129,8 +129,11 @@ fn beside(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Findin
     let finding = if !stopped(2) {
         let cut = tries.iter().find_map(|record| around.unfinished(record));
         inconclusive(what, cut.unwrap_or(Doubt::Contradicted))
-    } else if ![1, 2].into_iter().all(|attempt| of(Kind::Stream, attempt).any(flowed)) {
-        // It is not known to have been beside one.
+    } else if ![1, 2].into_iter().all(|attempt| {
+        let flowed = |stream| of(Kind::Beside, attempt).all(|waiting| flowed_beside(stream, waiting));
+        of(Kind::Stream, attempt).any(flowed)
+    }) {
+        // It is not known to have been beside one, or nothing passed at all for a while.
         inconclusive(what, Doubt::Unclear)
     } else {
         match agree(&tries, around) {
@@ -150,9 +153,13 @@ fn beside(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Findin
     Some(finding.seen_on(tries))
 }
 
-/// Whether events came on it.
-fn flowed(stream: &Record) -> bool {
-    stream.client.received(What::Event).len() >= 2
+/// Whether events came on a stream, and where a request waited in vain, while it did.
+fn flowed_beside(stream: &Record, request: &Record) -> bool {
+    let sent = request.client.first(|e| matches!(e, Event::Sent(..)));
+    let overdue = request.client.first(|e| *e == Event::GaveUp);
+    let (from, to) = sent.zip(overdue).unwrap_or((0, u64::MAX));
+    let events = stream.client.entries.iter().filter(|entry| matches!(entry.event, Event::Received(What::Event, ..)));
+    events.filter(|entry| (from..=to).contains(&entry.at_ms)).count() >= 2
 }
 
 /// A request without a length, where others get through.
@@ -178,8 +185,9 @@ impl Agreed {
             ("silence", Direction::ToClient) => "it comes to the server, and the answer does not come back".to_owned(),
             ("silence", _) => "it never comes to the server, and nothing answers it".to_owned(),
             ("page", _) => "something else than our server answers it".to_owned(),
-            (status, _) => {
-                format!("it is answered with HTTP {}, and our server never had it", status.trim_start_matches("status-"))
+            (status, direction) => {
+                let had = if direction == Direction::ToClient { "had it and answered otherwise" } else { "never had it" };
+                format!("it is answered with HTTP {}, and our server {had}", status.trim_start_matches("status-"))
             }
         }
     }

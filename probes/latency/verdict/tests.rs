@@ -6,6 +6,7 @@ const ANSWERED: &str =
     "opened@0 request@1 sent:frame1@1 200@11 got:echo1@11 sent:frame2@60 got:echo2@71 sent:frame3@120 got:echo3@133 done@140";
 const HAD: &str = "request@6 got:frame1@6 sent:echo1@6 got:frame2@65 sent:echo2@65 got:frame3@125 sent:echo3@125";
 const STALLED: &str = "opened@0 request@1 sent:frame1@1 gave-up@3501";
+const SWAPPED: &str = "opened@0 request@1 sent:frame1@1 403@11 unproven complete@12";
 const FREED: &str = "opened@0 request@1 sent:frame1@1 gave-up@3501 200@3520 got:echo1@3520 complete@3520";
 /// The server gets it when the stream has ended.
 const LATE: &str = "request@3515 got:frame1@3515 sent:echo1@3515";
@@ -57,6 +58,11 @@ fn requests_beside_a_stream() {
             "latency.upload-stalled fate=silence direction=to-client",
         ),
         ("answered by somebody else", pairs(refused, Some(refused)), "latency.upload-stalled fate=status-403"),
+        (
+            "answered by our server, and something else came of it",
+            pairs((SWAPPED, HAD), Some((SWAPPED, HAD))),
+            "latency.upload-stalled fate=status-403 direction=to-client",
+        ),
         ("once only", pairs((STALLED, "empty"), Some((ANSWERED, HAD))), "latency.inconclusive reason=contradicted"),
         ("no second attempt", pairs((STALLED, "empty"), None), "latency.inconclusive reason=contradicted"),
         ("two fates", pairs((STALLED, "empty"), Some(refused)), "latency.inconclusive reason=contradicted"),
@@ -75,6 +81,16 @@ fn a_stall_beside_a_stream_on_which_nothing_came_is_no_stall_beside_a_stream() {
     let mut all = pairs((STALLED, "empty"), Some((STALLED, "empty")));
     all.retain(|one| one.asked.kind != Kind::Stream);
     check(&[("no stream", judged(&all, &around()), "latency.inconclusive reason=unclear")]);
+}
+
+/// A link that goes down when the request is sent takes the stream with it.
+#[test]
+fn an_outage_is_no_stall() {
+    let mut all = pairs((STALLED, "empty"), Some((STALLED, "empty")));
+    for one in all.iter_mut().filter(|one| one.asked.kind == Kind::Stream) {
+        one.record = record("opened@0 request@0 200@0 got:event1..2@0+1 done@3501", STREAMED);
+    }
+    check(&[("an outage", judged(&all, &around()), "latency.inconclusive reason=unclear")]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::finding::{Code, Finding};
 use crate::transport::Transport;
-use crate::{idle, lifetime, long_poll, reach, sse, tls, upgrade, zombie};
+use crate::{h2, idle, lifetime, long_poll, reach, sse, tls, upgrade, zombie};
 
 /// A row: if `cause` and `consequence` both hold of findings on one leg, and `together` holds of the pair, the first explains
 /// the second.
@@ -77,8 +77,29 @@ const TABLE: &[Row] = &[
             const HELD: &[Code] = &[sse::BUFFERED_UNTIL_END, sse::REFUSED, sse::CUT, sse::BUFFERED_BY_SIZE, sse::TRICKLED];
             f.blames() && HELD.contains(&f.code)
         },
-        consequence: |f| matches!(f.code.probe(), "idle" | "lifetime") && f.word("transport") == Some(Transport::Sse.as_str()),
+        consequence: |f| {
+            matches!(f.code.probe(), "idle" | "lifetime" | "h2") && f.word("transport") == Some(Transport::Sse.as_str())
+        },
         together: |_, _| true,
+    },
+    // What ends connections of HTTP/1.1 at an age or in silence ends those of HTTP/2 alike.
+    Row {
+        cause: |f| f.code == lifetime::CAPPED,
+        consequence: |f| f.code == h2::STREAM_RESET,
+        together: |cap, reset| {
+            cap.number("age_ms").zip(reset.number("age_ms")).is_some_and(|(cap, age)| cap.abs_diff(age) <= SAME_LIMIT_MS)
+        },
+    },
+    Row {
+        cause: |f| f.code.probe() == "idle" && f.word("transport") == Some(Transport::Sse.as_str()),
+        consequence: |f| f.code == h2::SILENT_STREAM_ENDED,
+        together: |idle, ended| {
+            // When somebody was told, or between what lived and what did not.
+            let least = idle.number("after_ms").or(idle.number("survived_ms")).unwrap_or(0);
+            let most = idle.number("after_ms").or(idle.number("lost_ms")).unwrap_or(u64::MAX);
+            let told = |after: u64| after.saturating_add(SAME_LIMIT_MS) >= least && after <= most.saturating_add(SAME_LIMIT_MS);
+            ended.number("after_ms").map_or(ended.number("lost_ms") >= Some(least), told)
+        },
     },
     // A buffer that is larger than a stream gives it away at its end.
     Row { cause: |f| f.code == sse::BUFFERED_BY_SIZE, consequence: |f| f.code == sse::BUFFERED_UNTIL_END, together: |_, _| true },

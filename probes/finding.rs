@@ -251,6 +251,12 @@ impl Finding {
         Self { decisive: false, ..self }
     }
 
+    /// Whether a list of what a path does can leave it out: the times, which every path has, and what a limit with a finding of its own
+    /// does to HTTP/2 as well.
+    pub fn goes_without_saying(&self) -> bool {
+        self.code == crate::latency::ROUND_TRIP || (self.code.probe() == "h2" && self.caused_by.is_some())
+    }
+
     /// Whether it says that something is wrong.
     pub fn blames(&self) -> bool {
         matches!(self.outcome, Outcome::Broken | Outcome::Degraded)

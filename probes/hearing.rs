@@ -274,8 +274,9 @@ impl Hearing {
     fn company(&self, leg: Leg) -> Company {
         let busy = |probe: ProbeId| matches!(probe, ProbeId::Zombie | ProbeId::Sse | ProbeId::Lifetime);
         let mut members = Vec::new();
-        // What the latency probe opens lives for a moment, at a beat of its own.
-        let apart = [ProbeId::Also, ProbeId::Latency];
+        // What the latency probe opens lives for a moment, at a beat of its own; and what treats HTTP/2 in some way says nothing of
+        // connections that are no more than one request.
+        let apart = [ProbeId::Also, ProbeId::Latency, ProbeId::H2];
         for (probe, legs) in self.evidence.iter().filter(|(probe, _)| !apart.contains(probe)) {
             for (leg, evidence) in legs {
                 let records = match evidence {
@@ -344,8 +345,8 @@ fn concerns(finding: &Finding, transport: Transport) -> bool {
         ("upgrade" | "zombie", None) => transport == Transport::WebSocket,
         ("sse", None) => transport == Transport::Sse,
         ("long_poll", None) => transport == Transport::LongPolling,
-        // Times, and what was not judged: no transport is the worse for it.
-        ("latency", None) => false,
+        // Times, what the path makes of HTTP/2, and what was not judged: no transport is the worse for it.
+        ("latency" | "h2", None) => false,
         // Reaching concerns all of them.
         _ => true,
     }

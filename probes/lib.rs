@@ -35,6 +35,7 @@ probes! {
     lifetime: Lifetime,
     sse: Sse,
     long_poll: LongPoll,
+    h2: H2,
     latency: Latency,
     also: Also,
 }

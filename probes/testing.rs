@@ -106,6 +106,8 @@ fn events(what: &str, at: u64) -> Vec<Event> {
             })
         }
         "close" => Event::Ended(End::CloseFrame(of.parse().unwrap())),
+        "stream-reset" => Event::Ended(End::StreamReset(of.parse().unwrap())),
+        "go-away" => Event::Ended(End::GoAway(of.parse().unwrap())),
         "carried" => {
             let (sent, received) = of.split_once('+').unwrap();
             Event::Carried(sent.parse().unwrap(), received.parse().unwrap())

@@ -96,6 +96,10 @@ pub enum End {
     CloseFrame(u16),
     /// The response is complete, as HTTP frames it.
     Complete,
+    /// A stream of HTTP/2 was reset, with this error code (RFC 9113 sections 6.4 and 7).
+    StreamReset(u32),
+    /// HTTP/2 was ended in an orderly way, with this error code, before the stream was complete (RFC 9113 section 6.8).
+    GoAway(u32),
     /// Something else.
     Error(Untrusted),
 }

@@ -2,6 +2,7 @@
 
 use crate::below::{RawHead, TlsEnd};
 use crate::exchange::{RequestHead, ServerNotes};
+use crate::h2::Offered;
 use crate::timeline::What;
 use crate::untrusted::{PLAUSIBLE, Untrusted, harmless};
 use serde::de::DeserializeOwned;
@@ -87,6 +88,9 @@ pub struct RunStart {
     /// Headers that the server's own front is declared to add.
     #[serde(default)]
     pub front_headers: Vec<Untrusted>,
+    /// What the server offers by HTTP/2 on its TLS leg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2: Option<Offered>,
 }
 
 impl RunStart {

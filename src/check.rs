@@ -224,8 +224,10 @@ impl Run {
             declared: Declared {
                 front_headers: start.front_headers.clone(),
                 certificate_sha256: start.certificate_sha256.clone(),
+                http2: start.http2,
             },
             opening: None,
+            calm: None,
         };
         let mut scenes = Vec::new();
         for leg in Leg::ALL {

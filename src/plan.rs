@@ -8,7 +8,7 @@ use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::{Evidence, ProbeId};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -30,12 +30,15 @@ pub(crate) struct Schedule {
     timing: Vec<BoxFuture<'static, ()>>,
     waiting: Vec<(Cost, BoxFuture<'static, ()>)>,
     opening: mpsc::Receiver<std::convert::Infallible>,
+    /// Set when neither a beat nor a time is measured any more.
+    calm: watch::Sender<bool>,
 }
 
 impl Schedule {
     /// Starts the quiet probes on all legs, and what is done beside them.
     pub(crate) fn start(probes: &[ProbeId], scenes: &[Scene], visits: &Visits) -> Self {
         let (opening, opened) = mpsc::channel(1);
+        let calm = watch::Sender::new(false);
         let mut schedule = Self {
             reading: BTreeMap::new(),
             quiet: JoinSet::new(),
@@ -44,11 +47,13 @@ impl Schedule {
             timing: Vec::new(),
             waiting: Vec::new(),
             opening: opened,
+            calm,
         };
         for scene in scenes {
             for probe in probes {
                 let quiet = probe.cost() == Cost::Quiet;
-                let scene = Scene { opening: quiet.then(|| opening.clone()), ..scene.clone() };
+                let calm = Some(schedule.calm.subscribe());
+                let scene = Scene { opening: quiet.then(|| opening.clone()), calm, ..scene.clone() };
                 let leg = scene.leg;
                 let (work, read) = Observation::split(probe.observe(scene));
                 schedule.reading.entry(*probe).or_default().insert(leg, read);
@@ -86,6 +91,7 @@ impl Schedule {
             self.cadence.spawn(work);
         }
         while self.cadence.join_next().await.is_some() {}
+        self.calm.send_replace(true);
     }
 
     /// Waits for everything.

@@ -236,7 +236,15 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "latency.upload-stalled" => one(format!("stop-uploads:with={}", stopped(word("fate")))),
         "latency.upload-refused" => one(format!("stop-uploads:which=all,with={}", stopped(word("fate")))),
         "latency.chunked-upload-refused" => plays("stop-uploads:which=chunked,with=411"),
-        "latency.round-trip" => Part::Follows,
+        // Whoever inspects TLS is played by what looks into it.
+        "latency.round-trip" | "h2.not-negotiated" => Part::Follows,
+        "h2.streams-limited" => one(format!("edit-http2:streams={}", number("streams").unwrap_or(1).max(1))),
+        "h2.extended-connect-removed" => plays("edit-http2:websockets=removed"),
+        "h2.websocket-broken" => plays("edit-http2:websockets=refused"),
+        "h2.stream-reset" => one(format!("edit-http2:resets=old,after={}ms", number("age_ms").unwrap_or(0))),
+        "h2.silent-stream-ended" => {
+            one(format!("edit-http2:resets=silent,after={}ms", number("after_ms").unwrap_or_else(between)))
+        }
         "idle.ladder-limited" => Part::Cannot("the report does not say how many connections are allowed at once"),
         "idle.unsteady" => Part::Cannot("what is unsteady has no rule that could be played"),
         "tls.handshake-refused" if word("how") == "closed" => plays("end-client-hello:by=fin"),

@@ -3,20 +3,18 @@
 use proxyprobe::replay::replay;
 use proxyprobe::selftest::{CASES, Scenario, Trial, hear, in_parallel, trials};
 use proxyprobe_probes::finding::{Finding, Outcome};
-use proxyprobe_probes::latency;
 use proxyprobe_probes::transport::Leg;
 use std::collections::BTreeSet;
 
 /// The probes whose findings the lab plays.
-const PLAYED: [&str; 7] = ["upgrade", "zombie", "idle", "lifetime", "sse", "long_poll", "latency"];
+const PLAYED: [&str; 8] = ["upgrade", "zombie", "idle", "lifetime", "sse", "long_poll", "h2", "latency"];
 /// How far a time may be from the one that was played: the round trips that it was measured with, and a millisecond of rounding.
 const NEAR_MS: u64 = 60;
 
 /// What could not be judged because of another finding is no finding to be played.
 fn played(findings: &[Finding], leg: Leg) -> Vec<&Finding> {
     let of_leg = findings.iter().filter(|finding| finding.leg == Some(leg) && PLAYED.contains(&finding.code.probe()));
-    // Every path has times.
-    let of_leg = of_leg.filter(|finding| finding.code != latency::ROUND_TRIP);
+    let of_leg = of_leg.filter(|finding| !finding.goes_without_saying());
     of_leg.filter(|finding| finding.outcome != Outcome::Inconclusive || finding.caused_by.is_none()).collect()
 }
 

@@ -23,7 +23,6 @@ use proxyprobe::selftest::{CASES, CONTROLS, Scenario, Tried, Weather, hear, in_p
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::hearing::Judgement;
 use proxyprobe_probes::io::pipe::Link;
-use proxyprobe_probes::latency;
 use proxyprobe_probes::transport::Leg;
 use situations::situations;
 use std::path::Path;
@@ -125,7 +124,7 @@ fn what_happens_besides_is_not_laid_at_the_door_of_the_path() {
         let of = |finding: &proxyprobe_probes::finding::Finding| {
             format!("{}:{}", finding.leg.map_or("-", |leg| leg.as_str()), finding.code.id)
         };
-        let all = report.judgement.findings.iter().filter(|finding| finding.code != latency::ROUND_TRIP);
+        let all = report.judgement.findings.iter().filter(|finding| !finding.goes_without_saying());
         let found: std::collections::BTreeSet<String> = all.map(of).collect();
         if found.iter().ne(situation.findings) || report.judgement.recommendation.transport != situation.recommends {
             let recommended = report.judgement.recommendation.transport;

@@ -125,6 +125,7 @@ async fn run() -> (usize, Vec<String>) {
             without_tunnel: false,
             declared: Declared::default(),
             opening: None,
+            calm: None,
         };
         let (work, reading): (Vec<_>, Vec<_>) = (0..AT_ONCE).map(|_| ProbeId::Zombie.observe(scene.clone()).split()).unzip();
         // All in one task: the shape in which the runtime's own fairness makes writes seem to block.

@@ -255,6 +255,8 @@ fn how(end: &End) -> String {
         End::CloseFrame(1005) => "was ended by a close frame without a code".to_owned(),
         End::CloseFrame(code) => format!("was ended by a close frame with code {code}"),
         End::Complete => "was over, as HTTP frames it".to_owned(),
+        End::StreamReset(code) => format!("was ended by a reset of its stream with code {code}"),
+        End::GoAway(code) => format!("was ended by a GOAWAY with code {code}"),
         End::Error(why) => format!("went wrong ({why})"),
     }
 }

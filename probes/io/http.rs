@@ -10,13 +10,14 @@ use crate::timeline::{End, Event};
 use crate::untrusted::Untrusted;
 use crate::wire::{PROOF_HEADER, route_path};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
+use std::error::Error;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -45,7 +46,7 @@ pub struct Connection {
 }
 
 /// Ends the connection when dropped.
-struct Driver(JoinHandle<()>);
+pub(super) struct Driver(pub(super) JoinHandle<()>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -54,7 +55,7 @@ impl Drop for Driver {
 }
 
 /// The most bytes of a response head that are read; curl's limit is 300 KiB, browsers' 256 KiB, ours is a diagnosis.
-const HEAD_BYTES: usize = 64 * 1024;
+pub(super) const HEAD_BYTES: usize = 64 * 1024;
 
 /// Sends one request on an open way and waits for the head of the answer.
 ///
@@ -136,19 +137,12 @@ impl Connection {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(explain(&error, &self.observer, &self.way.host)),
         };
-        let (parts, body) = response.into_parts();
-        let header_proof = parts.headers.get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let head = ResponseHead {
-            status: parts.status.as_u16(),
-            version: version(parts.version).to_owned(),
-            headers: seen(&parts.headers),
-            raw: raw_head(&self.observer.first_bytes()),
-        };
-        Ok(Answer { head, header_proof, observer: self.observer.clone(), body, _driver: None })
+        let raw = raw_head(&self.observer.first_bytes());
+        Ok(Answer::of(response, raw, self.observer.clone()))
     }
 }
 
-fn failure(peer: &str, kind: Kind, detail: &str) -> Failure {
+pub(super) fn failure(peer: &str, kind: Kind, detail: &str) -> Failure {
     Failure { operation: Operation::Request, kind, peer: Untrusted::new(peer), detail: Untrusted::new(detail) }
 }
 
@@ -169,7 +163,43 @@ fn explain(error: &hyper::Error, observer: &Observer, peer: &str) -> Failure {
     }
 }
 
+/// The error of HTTP/2 in an error, if there is one.
+fn http2_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a h2::Error> {
+    error.downcast_ref().or_else(|| http2_error(error.source()?))
+}
+
+/// How the other side ended a request or its answer, as far as an error tells: a stream of HTTP/2 ends without its connection.
+pub(super) fn end_of(error: &hyper::Error, observer: &Observer) -> End {
+    let code = |error: &h2::Error| error.reason().map_or(0, u32::from);
+    match http2_error(error) {
+        Some(error) if error.is_reset() && error.is_remote() => End::StreamReset(code(error)),
+        Some(error) if error.is_go_away() && error.is_remote() => End::GoAway(code(error)),
+        _ => {
+            let end = observer.ended().map(|(_, end)| end);
+            end.unwrap_or_else(|| End::Error(Untrusted::new(&innermost(error))))
+        }
+    }
+}
+
+/// What the innermost error says: those around it say no more than that there was one.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}
+
 impl Answer {
+    /// Takes the head of an answer apart; `raw` is how it stood on the wire.
+    pub(super) fn of(response: Response<Incoming>, raw: Untrusted, observer: Observer) -> Self {
+        let (parts, body) = response.into_parts();
+        let header_proof = parts.headers.get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let head = ResponseHead {
+            status: parts.status.as_u16(),
+            version: version(parts.version).to_owned(),
+            headers: seen(&parts.headers),
+            raw,
+        };
+        Self { head, header_proof, observer, body, _driver: None }
+    }
+
     /// The next piece of the body, or how it ended.
     pub async fn next(&mut self) -> Result<Bytes, End> {
         loop {
@@ -182,10 +212,7 @@ impl Answer {
                         return Ok(data);
                     }
                 }
-                Some(Err(error)) => {
-                    let end = self.observer.ended().map(|(_, end)| end);
-                    return Err(end.unwrap_or_else(|| End::Error(Untrusted::new(&error.to_string()))));
-                }
+                Some(Err(error)) => return Err(end_of(&error, &self.observer)),
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod halves;
 pub mod heads;
 pub mod hellos;
 pub mod http;
+pub mod http2;
 pub mod observe;
 pub mod pen;
 pub mod pipe;
@@ -307,6 +308,8 @@ impl AsyncWrite for Io {
 pub enum Purpose {
     /// Requests and answers.
     Request,
+    /// Requests and answers by HTTP/2, where the other side agrees to it (ALPN, RFC 7301); on a leg with TLS.
+    Http2,
     /// A WebSocket.
     WebSocket,
     /// A WebSocket in absolute-form, where a proxy refuses the tunnel.

@@ -4,8 +4,9 @@ use super::pen::{Clock, Entropy, Pen};
 use super::proof::Prover;
 use super::{BoxFuture, Dial, Observer, Purpose, Way};
 use crate::Evidence;
-use crate::exchange::{Exchange, Proof, Record, ResponseHead};
+use crate::exchange::{Exchange, Opened, Proof, Record, ResponseHead};
 use crate::failure::Failure;
+use crate::h2::Offered;
 use crate::plan::Plan;
 use crate::timeline::Event;
 use crate::transport::Leg;
@@ -14,7 +15,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What a probe may use.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Scene {
     pub declared: Declared,
     /// Held until the probe has opened the connections that it then leaves alone.
     pub opening: Option<Opening>,
+    /// True once no beat and no time is measured any more.
+    pub calm: Option<watch::Receiver<bool>>,
 }
 
 /// What a server says of itself when a run begins.
@@ -46,6 +49,8 @@ pub struct Declared {
     pub front_headers: Vec<Untrusted>,
     /// The SHA-256 of the certificate that it serves, in lower-case hex.
     pub certificate_sha256: Option<String>,
+    /// What it offers by HTTP/2, where it says so.
+    pub http2: Option<Offered>,
 }
 
 /// Held by a quiet probe while it opens its connections: what measures a beat starts when all have let go.
@@ -55,6 +60,14 @@ impl Scene {
     /// The purpose of a WebSocket connection here.
     pub fn websocket(&self) -> Purpose {
         if self.without_tunnel { Purpose::WebSocketWithoutTunnel } else { Purpose::WebSocket }
+    }
+
+    /// Waits until nothing is disturbed any more by what a probe does beside others.
+    pub async fn until_calm(&self) {
+        if let Some(mut calm) = self.calm.clone() {
+            // Whoever would say so is gone where the run is.
+            let _ = calm.wait_for(|calm| *calm).await;
+        }
     }
 
     /// How long an answer may take.
@@ -135,6 +148,13 @@ impl Page {
         self.pen.note(Event::Opened);
     }
 
+    /// Writes down that it goes by a connection that was open already.
+    pub fn shares(&self, opened: &Opened) {
+        if lock(&self.rest).opened.replace(opened.clone()).is_none() {
+            self.pen.note(Event::Opened);
+        }
+    }
+
     /// Writes down the head of the answer and what it proved.
     pub fn response(&self, head: ResponseHead, proof: Proof) {
         self.pen.note(Event::Response(head.status));
@@ -149,6 +169,11 @@ impl Page {
         if rest.proof != Proof::Valid {
             rest.proof = proof;
         }
+    }
+
+    /// Whether the answer was made by our server for this very request.
+    pub fn is_proven(&self) -> bool {
+        lock(&self.rest).proof == Proof::Valid
     }
 
     /// Writes down whether the accept key of a 101 was the right one.

@@ -9,10 +9,11 @@ use crate::below::{RawHead, TlsEnd};
 use crate::timeline::{End, Event, What, Why};
 use crate::wire::{Message, PROOF_HEADER};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::Future;
@@ -108,11 +109,15 @@ impl Call {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        // RFC 8441 section 4: over HTTP/2 there is no key, and nothing is switched.
+        let protocol = self.request.extensions().get::<Protocol>().map(Protocol::as_str);
+        let extended = self.request.method() == Method::CONNECT && protocol == Some("websocket");
         let headers = super::heads::seen(self.request.headers());
         let valid = crate::exchange::has_token(&headers, "upgrade", "websocket")
             && crate::exchange::has_token(&headers, "connection", "upgrade");
         let key = self.request.headers().get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
-        let (true, Some(accept)) = (valid, key) else {
+        let accept = key.filter(|_| valid);
+        if accept.is_none() && !extended {
             // RFC 9110 section 15.5.22: says what it would take.
             let mut reply = self.answer(StatusCode::UPGRADE_REQUIRED, What::Body);
             reply.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
@@ -120,14 +125,17 @@ impl Call {
             reply.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
             self.pen.note(Event::Closed(Why::Done));
             return reply;
-        };
-        self.pen.note(Event::Response(101));
-        let reply = proven(Response::builder().status(StatusCode::SWITCHING_PROTOCOLS), &self)
-            .header(header::CONNECTION, "Upgrade")
-            .header(header::UPGRADE, "websocket")
-            .header(header::SEC_WEBSOCKET_ACCEPT, accept)
-            .body(full(String::new()))
-            .unwrap_or_default();
+        }
+        let status = if accept.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK };
+        self.pen.note(Event::Response(status.as_u16()));
+        let mut reply = proven(Response::builder().status(status), &self);
+        if let Some(accept) = accept {
+            reply = reply
+                .header(header::CONNECTION, "Upgrade")
+                .header(header::UPGRADE, "websocket")
+                .header(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        let reply = reply.body(full(String::new())).unwrap_or_default();
         let upgrade = hyper::upgrade::on(&mut self.request);
         let tasks = self.tasks.clone();
         tasks.spawn(async move {

@@ -1,5 +1,7 @@
 //! The client's half: messages on a WebSocket; requests, first alone, then beside an open stream.
 
+mod http2;
+
 use super::server::{POST, STREAM, WEBSOCKET};
 use super::{ALONE, Asked, Kind};
 use crate::exchange::Proof;
@@ -88,7 +90,7 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
             beside(&scene, &sheet, pace, 2).await;
         }
     };
-    tokio::join!(messages(&scene, &sheet, pace), requests);
+    tokio::join!(messages(&scene, &sheet, pace), requests, http2::requests(&scene, &sheet));
 }
 
 /// Messages and their echoes on a WebSocket.

@@ -54,6 +54,8 @@ pub enum Kind {
     Beside,
     /// That stream.
     Stream,
+    /// A few POSTs on a connection of HTTP/2.
+    Http2,
     /// One POST in chunks, without a length (RFC 9112 section 7.1).
     Chunked,
 }

@@ -49,6 +49,8 @@ pub struct Times {
     pub messages: Series,
     /// From a request on an open connection to the end of its answer. At a beat that was asked for: from when it was due.
     pub requests: Series,
+    /// The same over HTTP/2.
+    pub requests_http2: Series,
     /// Opening a connection for requests, with proxy and TLS.
     pub openings: Series,
     /// The beat at which requests were sent, where one was asked for, in milliseconds.
@@ -94,6 +96,7 @@ impl Times {
                 _ => Some(false),
             },
             requests: Series::of(due(&requests, every_ms)),
+            requests_http2: Series::of(of(Kind::Http2).flat_map(|one| due(&answered(&one.record), None)).collect()),
             openings: Series::of(
                 proven()
                     .filter(|one| one.asked.kind != Kind::Messages)

@@ -211,6 +211,7 @@ fn times(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding
         ("websocket_p95_ms", times.messages.p95_ms()),
         ("request_p50_ms", times.requests.p50_ms()),
         ("request_p95_ms", times.requests.p95_ms()),
+        ("request_http2_p50_ms", times.requests_http2.p50_ms()),
         ("new_connection_p50_ms", times.openings.p50_ms()),
         ("websocket_bytes", times.bytes.message),
         ("request_bytes", times.bytes.request),

@@ -27,7 +27,21 @@ pub(super) struct Decrypt {
     pub(super) versions: &'static [&'static SupportedProtocolVersion],
     /// Whether the client's ALPN is answered.
     pub(super) alpn: bool,
+    /// Whether HTTP/2 is agreed to, if the client offers it, and then spoken with the server too.
+    pub(super) http2: bool,
 }
+
+/// The client's session, as it was ended.
+struct Ended {
+    /// Which name the client wants.
+    named: String,
+    /// Whether HTTP/2 was agreed on.
+    http2: bool,
+}
+
+/// The names of the protocols in ALPN (RFC 7301 section 6, RFC 9113 section 11.1).
+const HTTP1: &[u8] = b"http/1.1";
+const HTTP2: &[u8] = b"h2";
 
 /// The first byte of a TLS session: the content type `handshake` (RFC 8446 section 5.1). No request begins with it.
 pub(super) const HANDSHAKE: u8 = 0x16;
@@ -45,6 +59,7 @@ impl Decrypt {
             names: kit.names.clone(),
             versions: rustls::ALL_VERSIONS,
             alpn: true,
+            http2: false,
         }
     }
 }
@@ -60,12 +75,14 @@ impl Middlebox for Decrypt {
                 relay::through(client, onward).await;
                 return;
             }
-            let (client, named) = if encrypted {
-                let Some((client, named)) = this.end_tls(client, asked.as_deref()).await else { return };
-                (client, Some(named))
+            let (client, ended) = if encrypted {
+                let Some((client, ended)) = this.end_tls(client, asked.as_deref()).await else { return };
+                (client, Some(ended))
             } else {
                 (client, None)
             };
+            let http2 = ended.as_ref().is_some_and(|ended| ended.http2);
+            let named = ended.map(|ended| ended.named);
             let secured = match this.speaks {
                 Some(speaks) => speaks == Speaks::Tls,
                 None => encrypted,
@@ -73,7 +90,11 @@ impl Middlebox for Decrypt {
             let onward = if secured {
                 let name = asked.or(this.behind).or(named).and_then(|name| ServerName::try_from(name).ok());
                 let Some(name) = name else { return };
-                let connector = TlsConnector::from(this.upstream);
+                let mut upstream = this.upstream;
+                if http2 {
+                    Arc::make_mut(&mut upstream).alpn_protocols = vec![HTTP2.to_vec()];
+                }
+                let connector = TlsConnector::from(upstream);
                 onward.over(move |io| secure(io, connector.clone(), name.clone()))
             } else {
                 onward
@@ -84,8 +105,8 @@ impl Middlebox for Decrypt {
 }
 
 impl Decrypt {
-    /// Ends the client's session, and says which name the client wants.
-    async fn end_tls(&self, client: Io, asked: Option<&str>) -> Option<(Io, String)> {
+    /// Ends the client's session.
+    async fn end_tls(&self, client: Io, asked: Option<&str>) -> Option<(Io, Ended)> {
         let observer = client.observer();
         let start = LazyConfigAcceptor::new(Acceptor::default(), client).await.ok()?;
         let hello = start.client_hello();
@@ -93,13 +114,18 @@ impl Decrypt {
             Some(name) => vec![name.to_owned()],
             None => self.names.clone(),
         };
-        // Requests are read as HTTP/1.1, so nothing else is agreed to.
-        let http = b"http/1.1".to_vec();
-        let wanted = self.alpn && hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == http));
+        let offers = |wanted: &[u8]| hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == wanted));
+        let http2 = self.alpn && self.http2 && offers(HTTP2);
+        let agreed = match self.alpn {
+            true if http2 => Some(HTTP2),
+            // Requests are read as HTTP/1.1, so nothing else is agreed to.
+            true if offers(HTTP1) => Some(HTTP1),
+            _ => None,
+        };
         let mut config = self.root.config(&names, self.versions).ok()?;
-        config.alpn_protocols.extend(wanted.then_some(http));
+        config.alpn_protocols.extend(agreed.map(<[u8]>::to_vec));
         let session = start.into_stream(Arc::new(config)).await.ok()?;
-        Some((Io::over(session, observer), names.into_iter().next()?))
+        Some((Io::over(session, observer), Ended { named: names.into_iter().next()?, http2 }))
     }
 }
 

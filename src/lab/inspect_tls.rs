@@ -23,9 +23,9 @@ pub(super) const ENTRY: Entry = Entry {
         },
         Parameter {
             name: "alpn",
-            kind: Kind::Choice(&["http/1.1", "none"]),
+            kind: Kind::Choice(&["http/1.1", "h2", "none"]),
             default: "http/1.1",
-            means: "what it agrees to in ALPN",
+            means: "what it agrees to in ALPN; h2: that, where the client offers it",
         },
         Parameter { name: "name", kind: Kind::Word, default: "any", means: "the one server whose sessions it inspects" },
         Parameter { name: "except", kind: Kind::Word, default: "nobody", means: "a server whose sessions it passes" },
@@ -43,6 +43,7 @@ pub(super) const ENTRY: Entry = Entry {
         }
         inspection.inspects = true;
         inspection.alpn = spec.word("alpn") != "none";
+        inspection.http2 = spec.word("alpn") == "h2";
         let (name, except) = (spec.word("name").to_owned(), spec.word("except").to_owned());
         if name == "any" && except == "nobody" {
             return Arc::new(inspection);

@@ -124,6 +124,7 @@ middleboxes! {
     // TLS.
     inspect_tls,
     end_client_hello,
+    edit_http2,
     // Headers.
     edit_headers,
     // The upgrade.

@@ -215,7 +215,8 @@ impl Route {
             let target = self.target();
             let port = target.port(leg).unwrap_or(leg.default_port());
             // Boxed: the handshake's state would make every future that dials as large as a TLS session.
-            let (io, secured) = Box::pin(tls::open(way.io, &self.options.tls, &target.host, port)).await?;
+            let http2 = purpose == Purpose::Http2;
+            let (io, secured) = Box::pin(tls::open(way.io, &self.options.tls, http2, &target.host, port)).await?;
             // An address is not put into the extension.
             way.opened.sni = target.host.trim_matches(['[', ']']).parse::<IpAddr>().is_err().then(|| target.host.clone());
             way = Way { io, tls: Some(secured), ..way };
@@ -281,7 +282,8 @@ impl Route {
         let mut headers = self.options.headers.clone();
         headers.insert(header::USER_AGENT, self.options.user_agent.clone());
         let own = || HeaderValue::from_str(&format!("{leg}://{}", target.host_header(leg, port))).ok();
-        let wanted = purpose != Purpose::Request || self.options.origin.is_some();
+        let websocket = matches!(purpose, Purpose::WebSocket | Purpose::WebSocketWithoutTunnel);
+        let wanted = websocket || self.options.origin.is_some();
         if let Some(origin) = self.options.origin.clone().or_else(own).filter(|_| wanted) {
             headers.insert(header::ORIGIN, origin);
         }

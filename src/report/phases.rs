@@ -3,7 +3,7 @@
 use super::Report;
 use proxyprobe_probes::finding::{Code, Finding, Outcome, seconds};
 use proxyprobe_probes::transport::{Leg, Via};
-use proxyprobe_probes::{Evidence, ProbeId, latency, reach};
+use proxyprobe_probes::{Evidence, ProbeId, reach};
 
 /// A step that every connection takes, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,8 +207,8 @@ fn detail(report: &Report, phase: Phase, state: State) -> String {
     if state != State::Passed {
         return String::new();
     }
-    // Every path has times: they stand among the numbers.
-    let roots = roots(report, phase).into_iter().filter(|finding| finding.code != latency::ROUND_TRIP);
+    // The times stand among the numbers.
+    let roots = roots(report, phase).into_iter().filter(|finding| !finding.goes_without_saying());
     let mut noted: Vec<String> = roots.map(|finding| finding.code.in_short()).collect();
     noted.dedup();
     // What is worth knowing of a step that was taken all the same.

@@ -21,7 +21,7 @@ use proxyprobe_probes::sse::{self, Kind};
 use proxyprobe_probes::transport::{Leg, Transport};
 use proxyprobe_probes::upgrade::{self, Token};
 use proxyprobe_probes::zombie::{self, Part};
-use proxyprobe_probes::{Evidence, also, headers, lifetime, long_poll, tls};
+use proxyprobe_probes::{Evidence, also, h2, headers, lifetime, long_poll, tls};
 
 /// The most lanes that are kept: more than the deciding leg of the longest run has, and as many as a person will scroll past.
 pub const MAX_LANES: usize = 96;
@@ -88,6 +88,7 @@ fn connections_of(evidence: &Evidence) -> Vec<(String, &Record)> {
         Evidence::LongPoll(all) => told(all, polling),
         Evidence::Tls(all) => told(all, shaking_hands),
         Evidence::Headers(all) => told(all, heading),
+        Evidence::H2(all) => told(all, by_http2),
         Evidence::Latency(all) => told(all, timing),
         Evidence::Also(all) => told(all, visiting),
     }
@@ -138,9 +139,23 @@ fn timing(asked: &latency::Asked) -> String {
         latency::Kind::Alone => "requests, timed",
         latency::Kind::Beside => "requests beside a stream, timed",
         latency::Kind::Stream => "the stream beside them",
+        latency::Kind::Http2 => "requests over HTTP/2, timed",
         latency::Kind::Chunked => "a request in chunks",
     };
     words.to_owned()
+}
+
+fn by_http2(asked: &h2::Asked) -> String {
+    match asked.part {
+        h2::Part::First => "a request over HTTP/2".to_owned(),
+        h2::Part::Crowd => "one of many streams, HTTP/2".to_owned(),
+        h2::Part::WebSocket => "WebSocket over HTTP/2".to_owned(),
+        h2::Part::Silent => format!("stream, HTTP/2, {} silent", seconds(asked.lasts_ms)),
+        h2::Part::Pinged => format!("stream, HTTP/2, {}, PINGs", seconds(asked.lasts_ms)),
+        h2::Part::Unread => "stream, HTTP/2, unread for a while".to_owned(),
+        h2::Part::Beside => "stream, HTTP/2, beside it".to_owned(),
+        h2::Part::Busy => format!("stream, HTTP/2, {} busy", seconds(asked.lasts_ms)),
+    }
 }
 
 fn living(asked: &lifetime::Asked) -> String {

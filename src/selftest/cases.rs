@@ -84,10 +84,13 @@ pub const CASES: &[Case] = &[
     case("proxy-asks-credentials:scheme=negotiate", &["reach.proxy-auth-required"], "none"),
     case("proxy-asks-credentials:scheme=all", &["reach.proxy-auth-required"], "none"),
     // TLS.
-    on(TLS, case("inspect-tls", &["tls.intercepted-trusted-root"], "sse")),
-    on(TLS, case("inspect-tls:alpn=none", &["tls.alpn-changed", "tls.intercepted-trusted-root"], "sse")),
-    on(TLS, case("inspect-tls:highest=1.2", &["tls.intercepted-trusted-root", "tls.version-lowered"], "sse")),
-    on(TLS, case("inspect-tls:root=public", &["tls.terminated-by-front"], "sse")),
+    on(TLS, case("inspect-tls", &["h2.not-negotiated", "tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("inspect-tls:alpn=none", &["h2.not-negotiated", "tls.alpn-changed", "tls.intercepted-trusted-root"], "sse")),
+    on(
+        TLS,
+        case("inspect-tls:highest=1.2", &["h2.not-negotiated", "tls.intercepted-trusted-root", "tls.version-lowered"], "sse"),
+    ),
+    on(TLS, case("inspect-tls:root=public", &["h2.not-negotiated", "tls.terminated-by-front"], "sse")),
     on(
         TLS,
         case(
@@ -97,6 +100,13 @@ pub const CASES: &[Case] = &[
         ),
     ),
     on(TLS, case("end-client-hello", HELLO_ENDED, "none")),
+    // HTTP/2.
+    on(TLS, case("inspect-tls:alpn=h2", &["tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("edit-http2:streams=3", &["h2.streams-limited", "tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("edit-http2:websockets=removed", &["h2.extended-connect-removed", "tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("edit-http2:websockets=refused", &["h2.websocket-broken", "tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("edit-http2:resets=old,after=7.3", &["h2.stream-reset", "tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("edit-http2:resets=silent,after=7.3", &["h2.silent-stream-ended", "tls.intercepted-trusted-root"], "sse")),
     on(TLS, case("end-client-hello:by=fin", HELLO_ENDED, "none")),
     // Silence may be a lost segment: what is not heard is not refused.
     on(TLS, case("end-client-hello:by=silence", &["reach.connect-timed-out"], "none")),
@@ -296,7 +306,7 @@ pub const CASES: &[Case] = &[
         TLS,
         case(
             "inspect-tls + forget-when-idle:after=30",
-            &["idle.dropped-silently", "long_poll.cut", "tls.intercepted-trusted-root"],
+            &["h2.not-negotiated", "idle.dropped-silently", "long_poll.cut", "tls.intercepted-trusted-root"],
             "sse",
         ),
     ),
@@ -312,13 +322,30 @@ pub const CONTROLS: &[Case] = &[
     control("proxy"),
     control("proxy:version=1.0"),
     control("reverse-proxy"),
-    Case { codes: &["tls.intercepted-trusted-root"], ..on(TLS, control("inspect-tls")) },
+    Case { codes: &["h2.not-negotiated", "tls.intercepted-trusted-root"], ..on(TLS, control("inspect-tls")) },
     on(TLS, control("inspect-tls + reverse-proxy")),
     // A content delivery network of the operator's own in front.
-    Case { codes: &["tls.terminated-by-front"], ..on(TLS, control("inspect-tls:root=public + reverse-proxy")) },
+    Case {
+        codes: &["h2.not-negotiated", "tls.terminated-by-front"],
+        ..on(TLS, control("inspect-tls:root=public + reverse-proxy"))
+    },
     control("link:latency=0.3"),
     Case {
         control: true,
-        ..case("lose-server:after=15", &["idle.inconclusive", "lifetime.inconclusive", "long_poll.inconclusive"], "none")
+        ..on(
+            CLEARTEXT,
+            case("lose-server:after=15", &["idle.inconclusive", "lifetime.inconclusive", "long_poll.inconclusive"], "none"),
+        )
+    },
+    Case {
+        control: true,
+        ..on(
+            TLS,
+            case(
+                "lose-server:after=15",
+                &["h2.inconclusive", "idle.inconclusive", "lifetime.inconclusive", "long_poll.inconclusive"],
+                "none",
+            ),
+        )
     },
 ];

@@ -14,7 +14,6 @@ pub use weather::Weather;
 
 use crate::lab::Spec;
 use crate::report::Report;
-use proxyprobe_probes::latency;
 use proxyprobe_probes::transport::Leg;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,7 +46,7 @@ impl Tried {
     pub fn of(trial: Trial, report: Report) -> Self {
         let judgement = &report.judgement;
         let of_leg = judgement.findings.iter().filter(|finding| finding.leg.is_none_or(|leg| leg == trial.leg));
-        let of_leg = of_leg.filter(|finding| finding.code != latency::ROUND_TRIP);
+        let of_leg = of_leg.filter(|finding| !finding.goes_without_saying());
         let mut found: Vec<String> = of_leg
             .map(|finding| {
                 let cause = finding.caused_by.map(|cause| format!(" <- {}", cause.id)).unwrap_or_default();
@@ -99,7 +98,7 @@ impl Trial {
         let inspected = read(self.case.boxes).is_ok_and(|boxes| boxes.iter().any(Spec::sees_requests));
         let said = codes.iter().any(|code| code.starts_with("tls."));
         if self.leg == Leg::Https && reached && inspected && !said {
-            codes.push("tls.intercepted-trusted-root");
+            codes.extend(["h2.not-negotiated", "tls.intercepted-trusted-root"]);
         }
         codes.sort_unstable();
         codes

@@ -286,6 +286,8 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams)
+            // WebSockets over HTTP/2 (RFC 8441).
+            .enable_connect_protocol()
             // What a peer may send before it is read, and what waits for a peer that does not read: by stream and by connection.
             .initial_stream_window_size(H2_WINDOW)
             .initial_connection_window_size(H2_WINDOW)

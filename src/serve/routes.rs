@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::below::{RawHead, TlsEnd};
 use proxyprobe_probes::exchange::{Proof, RequestHead};
+use proxyprobe_probes::h2::Offered;
 use proxyprobe_probes::io::Observer;
 use proxyprobe_probes::io::heads::{seen, version};
 use proxyprobe_probes::io::testify::{Call, Reply, full};
@@ -123,6 +124,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came,
         certificate_sha256: server.tls().map(|(_, sha256)| sha256),
         legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
         front_headers: server.0.front_headers.clone(),
+        http2: server.tls().is_some().then(|| Offered { streams: server.0.limits.streams, websockets: true }),
     };
     proven(&run, nonce, "run", &start)
 }

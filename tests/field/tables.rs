@@ -224,9 +224,12 @@ impl Row {
     }
 }
 
-/// All findings but the times of messages, which every path has.
+/// All findings but the times of messages, which every path has, and what a limit with a finding of its own does to HTTP/2 as well.
 fn list(report: &Value) -> impl Iterator<Item = &Value> {
-    report["findings"].as_array().into_iter().flatten().filter(|finding| finding["code"] != "latency.round-trip")
+    let by_http2 = |finding: &Value| finding["code"].as_str().is_some_and(|code| code.starts_with("h2."));
+    let usual =
+        move |finding: &Value| finding["code"] == "latency.round-trip" || (by_http2(finding) && !finding["caused_by"].is_null());
+    report["findings"].as_array().into_iter().flatten().filter(move |finding| !usual(finding))
 }
 
 fn words(codes: &[String], transport: &str) -> String {

@@ -63,8 +63,12 @@ fn quick(leg: &str, arguments: &[&str]) -> Ran {
 }
 
 /// On TLS, whoever strips has ended it.
-const STRIPPED_ON_BOTH: [&str; 3] =
-    ["https:tls.intercepted-trusted-root", "http:upgrade.header-stripped", "https:upgrade.header-stripped"];
+const STRIPPED_ON_BOTH: [&str; 4] = [
+    "https:tls.intercepted-trusted-root",
+    "http:upgrade.header-stripped",
+    "https:upgrade.header-stripped",
+    "https:h2.not-negotiated",
+];
 
 /// The WebSockets of this leg are harmed, and nothing else.
 #[track_caller]

@@ -26,10 +26,13 @@ impl Ran {
         serde_json::from_str(&self.stdout).unwrap_or_else(|why| panic!("{why}: {}\n{}", self.stdout, self.stderr))
     }
 
-    /// The codes of all findings, and of their legs; every path has the times of messages.
+    /// The codes of all findings, and of their legs; every path has the times of messages, and what a limit does to HTTP/2 as well is
+    /// no news.
     pub(crate) fn codes(&self) -> Vec<String> {
         let found = self.json();
-        let all = found["findings"].as_array().unwrap().iter().filter(|f| f["code"] != "latency.round-trip");
+        let by_http2 = |f: &Value| f["code"].as_str().is_some_and(|code| code.starts_with("h2."));
+        let usual = |f: &Value| f["code"] == "latency.round-trip" || (by_http2(f) && !f["caused_by"].is_null());
+        let all = found["findings"].as_array().unwrap().iter().filter(|f| !usual(f));
         all.map(|f| format!("{}:{}", f["leg"].as_str().unwrap_or("-"), f["code"].as_str().unwrap())).collect()
     }
 }

@@ -78,13 +78,13 @@ pub(crate) fn situations() -> Vec<Situation> {
         row(
             "application-inspected-alike",
             tls("inspect-tls"),
-            &["https:also.intercepted", "https:tls.intercepted-trusted-root"],
+            &["https:also.intercepted", "https:h2.not-negotiated", "https:tls.intercepted-trusted-root"],
             "sse",
         ),
         row(
             "application-exempted",
             tls("inspect-tls:except=app.test"),
-            &["https:also.exempted", "https:tls.intercepted-trusted-root"],
+            &["https:also.exempted", "https:h2.not-negotiated", "https:tls.intercepted-trusted-root"],
             "sse",
         ),
         row(

@@ -109,12 +109,17 @@ fn verifier(store: RootCertStore) -> Result<Arc<dyn ServerCertVerifier>, String>
     Ok(verifier.map_err(|error| error.to_string())?)
 }
 
-/// Does the handshake on an open connection, and says what this end saw of it.
+/// Does the handshake on an open connection, and says what this end saw of it. HTTP/2 is offered where it is wanted.
 ///
 /// # Errors
 /// As [`super::handshake`].
-pub(in crate::net) async fn open(io: Io, tls: &ClientTls, host: &str, port: u16) -> Result<(Io, Secured), Failure> {
-    secured(io, tls.config.clone(), host, port).await
+pub(in crate::net) async fn open(io: Io, tls: &ClientTls, http2: bool, host: &str, port: u16) -> Result<(Io, Secured), Failure> {
+    let mut config = tls.config.clone();
+    if http2 {
+        // In a browser's order.
+        Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    }
+    secured(io, config, host, port).await
 }
 
 /// Does a handshake with whoever answers, sends nothing, and closes. Nobody is verified, so nothing may be said to them.

@@ -72,7 +72,13 @@ pub(crate) const TABLE: Table = Table {
         Row {
             leg: "https",
             trust: Trust::Front,
-            codes: &["headers.added", "headers.changed", "long_poll.abort-not-propagated", "tls.terminated-by-front"],
+            codes: &[
+                "h2.not-negotiated",
+                "headers.added",
+                "headers.changed",
+                "long_poll.abort-not-propagated",
+                "tls.terminated-by-front",
+            ],
             ..front("ends TLS", "ends-tls.cfg")
         },
     ],

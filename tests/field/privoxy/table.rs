@@ -26,14 +26,20 @@ pub(crate) const TABLE: Table = Table {
             trust: Trust::Root("ca.pem"),
             // For an address it makes a certificate that names none.
             host: "localhost",
-            codes: &["tls.alpn-changed", "tls.intercepted-trusted-root", "tls.version-lowered"],
+            codes: &["h2.not-negotiated", "tls.alpn-changed", "tls.intercepted-trusted-root", "tls.version-lowered"],
             ..proxy("`+https-inspection`, root trusted", "inspect.conf", "https")
         },
         Row {
             trust: Trust::Root("ca.pem"),
             // For an address it makes a certificate that names none.
             host: "localhost",
-            codes: &["sse.buffered-until-end", "tls.alpn-changed", "tls.intercepted-trusted-root", "tls.version-lowered"],
+            codes: &[
+                "h2.not-negotiated",
+                "sse.buffered-until-end",
+                "tls.alpn-changed",
+                "tls.intercepted-trusted-root",
+                "tls.version-lowered",
+            ],
             recommends: "long-polling",
             ..proxy("`+https-inspection` and a filter, root trusted", "inspect-filter.conf", "https")
         },

@@ -93,6 +93,7 @@ pub(crate) const TABLE: Table = Table {
         Row {
             trust: Trust::Root("ca.pem"),
             codes: &[
+                "h2.not-negotiated",
                 "headers.added",
                 "headers.changed",
                 "headers.product-identified",
@@ -110,6 +111,7 @@ pub(crate) const TABLE: Table = Table {
         Row {
             trust: Trust::Root("ca.pem"),
             codes: &[
+                "h2.not-negotiated",
                 "headers.added",
                 "headers.changed",
                 "headers.product-identified",
@@ -121,6 +123,7 @@ pub(crate) const TABLE: Table = Table {
         Row {
             trust: Trust::Root("ca.pem"),
             codes: &[
+                "h2.not-negotiated",
                 "headers.added",
                 "headers.changed",
                 "headers.product-identified",
@@ -158,6 +161,7 @@ pub(crate) const TABLE: Table = Table {
         Row {
             trust: Trust::Root("ca.pem"),
             codes: &[
+                "h2.not-negotiated",
                 "headers.added",
                 "headers.changed",
                 "headers.product-identified",
@@ -179,6 +183,7 @@ pub(crate) const TABLE: Table = Table {
         Row {
             trust: Trust::Root("ca.pem"),
             codes: &[
+                "h2.not-negotiated",
                 "headers.added",
                 "headers.changed",
                 "headers.product-identified",

@@ -50,7 +50,7 @@ async fn both_ends_of_a_session_see_the_same() {
         let (near, far) = pipe(Link { segment, ..Link::default() });
         let server = tokio::spawn(accepts(config, far));
         let tls = trusting(vec![root], None);
-        let (mut io, client) = open(near, &tls, HOST, 443).await.unwrap();
+        let (mut io, client) = open(near, &tls, false, HOST, 443).await.unwrap();
         assert_eq!(io.read_u8().await.unwrap(), b'x');
         drop(io);
         let (server, _) = server.await.unwrap();
@@ -69,7 +69,7 @@ async fn a_look_takes_any_certificate_and_says_nothing() {
     let tls = trusting(Vec::new(), None);
     let (near, far) = pipe(Link::default());
     let server = tokio::spawn(accepts(config.clone(), far));
-    let refused = open(near, &tls, HOST, 443).await;
+    let refused = open(near, &tls, false, HOST, 443).await;
     assert!(refused.is_err(), "nobody is trusted");
     server.abort();
     let (near, far) = pipe(Link::default());

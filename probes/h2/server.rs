@@ -1,0 +1,40 @@
+//! The server's half: the session, event streams, and a WebSocket that echoes.
+
+use super::BULK_BYTES;
+use crate::io::events::{Schedule, stream_reply};
+use crate::io::testify::{Call, Manner, Reply, converse};
+use crate::timeline::{Event, What, Why};
+use http::StatusCode;
+use std::time::Duration;
+
+/// Where the session is compared.
+pub(super) const FIRST: &str = "h2";
+/// An event stream; it has no hints, which the way of HTTP/2 to the client would not need.
+pub(super) const STREAM: &str = "h2-sse";
+/// A WebSocket (RFC 8441).
+pub(super) const WEBSOCKET: &str = "h2-websocket";
+/// The routes of this probe.
+pub(super) const ROUTES: &[&str] = &[FIRST, STREAM, WEBSOCKET];
+
+pub(super) async fn testify(call: Call) -> Reply {
+    match call.route.as_str() {
+        STREAM => {
+            let ms = |name| Duration::from_millis(call.number(name).unwrap_or(0));
+            let count = call.number("count").and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
+            let (silence, every) = (ms("silence_ms"), ms("every_ms"));
+            let sizes: Option<fn(u32) -> u64> = if call.flag("bulk") { Some(|_| BULK_BYTES) } else { None };
+            let schedule = Schedule { first: 1, count, silence, every, hinted: true, sizes, comments: None };
+            stream_reply(call, schedule)
+        }
+        WEBSOCKET => {
+            let pen = call.pen.clone();
+            call.websocket(move |talk, stop| converse(talk, Manner::default(), pen, stop))
+        }
+        _ => {
+            call.below.tls(call.tls.as_deref().cloned());
+            let reply = call.answer(StatusCode::OK, What::Body);
+            call.pen.note(Event::Closed(Why::Done));
+            reply
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! What the requests tell: how far HTTP/2 reaches, how many streams it carries, how long they live, and whether WebSockets go by it.
+
+use super::*;
+use crate::circumstances::Doubt;
+use crate::exchange::{Proof, Record, Witness};
+use crate::failure::Operation;
+use crate::finding::seconds;
+use crate::timeline::{End, Event, What};
+use crate::tls::ServerTls;
+use crate::transport::Transport;
+use crate::untrusted::Untrusted;
+
+/// A stream that was refused before anything was done with it (RFC 9113 section 7).
+const REFUSED_STREAM: u32 = 7;
+
+/// Judges all of it.
+pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let Some(first) = evidence.iter().find(|one| one.asked.part == Part::First) else { return Vec::new() };
+    let mut findings: Vec<Finding> = reaches(first, around).into_iter().map(|finding| finding.seen_on([&first.record])).collect();
+    if agreed(&first.asked) && answered(&first.record) {
+        findings.extend(streams(evidence, around));
+        findings.extend(long(evidence, around));
+        findings.extend(flow_control(evidence, around));
+        findings.extend(websocket(first, evidence, around));
+    }
+    findings
+}
+
+/// Whether the client's session is one of HTTP/2.
+fn agreed(asked: &Asked) -> bool {
+    let alpn = asked.client.as_ref().and_then(|client| client.alpn.as_ref());
+    alpn.is_some_and(|alpn| alpn.as_str() == "h2")
+}
+
+/// Whether the server answered.
+fn answered(record: &Record) -> bool {
+    record.proof == Proof::Valid && record.response.as_ref().is_some_and(|head| head.status == 200)
+}
+
+/// Whether both ends have one TLS session: then nobody between them knows what is said.
+fn one_session(one: &Exchange<Asked>) -> bool {
+    let here = one.asked.client.as_ref().and_then(|client| client.exporter.as_ref());
+    let there = one.record.witness.notes().and_then(|notes| notes.below.tls.as_ref()?.exporter.as_ref());
+    here.is_some() && here == there
+}
+
+/// How far HTTP/2 reaches.
+fn reaches(first: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
+    let record = &first.record;
+    let Some(client) = &first.asked.client else {
+        // Sessions for which HTTP/1.1 alone is offered are other probes' business.
+        let (at, failure) = record.client.failed()?;
+        return (failure.operation == Operation::Tls)
+            .then(|| inconclusive(around.doubt(record, at).unwrap_or(Doubt::Unclear), "The handshake that offers HTTP/2"));
+    };
+    if agreed(&first.asked) && !answered(record) {
+        return no_answer(record, around);
+    }
+    let notes = record.witness.notes().filter(|_| answered(record))?;
+    let version = notes.request.version.as_str();
+    let here = client.alpn.as_ref().map_or("none", Untrusted::as_str).to_owned();
+    let whose = if around.server_tls == ServerTls::Front { "at the server's own front" } else { "on the way" };
+    let (side, text) = match agreed(&first.asked) {
+        // The server itself may have chosen so: nobody else was in the session.
+        false if one_session(first) => return None,
+        // What ends TLS here says nothing of why: the server was never asked.
+        false => (
+            "to-client",
+            format!(
+                "HTTP/2 is not spoken with this client: TLS ends {whose}, and there HTTP/1.1 is agreed on although HTTP/2 is offered."
+            ),
+        ),
+        true if version == "2" => return None,
+        true => ("to-server", format!("HTTP/2 ends {whose}: the server gets these requests by HTTP/{version}.")),
+    };
+    let there = notes.below.tls.as_ref().and_then(|server| server.alpn.as_ref()).map_or("none", Untrusted::as_str).to_owned();
+    Some(
+        Finding::new(NOT_NEGOTIATED, text)
+            .with("side", side)
+            .with("alpn_client", here)
+            .with("alpn_server", there)
+            .with("version_server", version),
+    )
+}
+
+/// HTTP/2 was agreed on, and then nothing of the server's came.
+fn no_answer(record: &Record, around: &Circumstances) -> Option<Finding> {
+    // An answer of the server's own, such as a limit's, is one.
+    if record.proof == Proof::Valid && record.response.is_some() {
+        return None;
+    }
+    let at = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    if let Some(doubt) = around.unfinished(record).or_else(|| around.doubt(record, at)) {
+        return Some(inconclusive(doubt, "A request over HTTP/2"));
+    }
+    let how = fate(record)?;
+    let arrived = record.witness != Witness::Empty;
+    let there = if arrived { "the server answered it" } else { "it never came to the server" };
+    let text =
+        format!("HTTP/2 is agreed on, but a request over it is not answered ({how}), and {there}; over HTTP/1.1 requests are.");
+    Some(Finding::new(NO_ANSWER, text).on(Transport::Sse).with("how", how).with("arrived", arrived))
+}
+
+/// What became of a request that was not answered as it should be.
+fn fate(record: &Record) -> Option<String> {
+    if let Some(head) = &record.response {
+        return Some(format!("status-{}", head.status));
+    }
+    Some(match record.client.ended() {
+        Some((_, End::StreamReset(code))) => format!("reset-{code}"),
+        Some((_, End::GoAway(code))) => format!("go-away-{code}"),
+        Some((_, End::Reset)) => "connection-reset".to_owned(),
+        Some(_) => "connection-closed".to_owned(),
+        None if record.client.first(|e| *e == Event::GaveUp).is_some() => "silence".to_owned(),
+        None => return None,
+    })
+}
+
+/// How many streams a connection carries at once.
+fn streams(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let crowd: Vec<&Exchange<Asked>> = evidence.iter().filter(|one| one.asked.part == Part::Crowd).collect();
+    let asked = &crowd.first()?.asked;
+    let wanted = u32::try_from(crowd.len()).unwrap_or(u32::MAX);
+    let (offered, set) = (asked.offered.streams, asked.settings.and_then(|settings| settings.streams));
+    if offered < wanted {
+        return None;
+    }
+    let refused =
+        crowd.iter().filter(|one| matches!(one.record.client.ended(), Some((_, End::StreamReset(REFUSED_STREAM))))).count();
+    let refused = u32::try_from(refused).unwrap_or(u32::MAX);
+    let (streams, how) = match (set.filter(|set| *set < wanted), refused, queued(&crowd)) {
+        (Some(set), ..) => (set, "announced"),
+        (None, 1.., _) => (wanted.saturating_sub(refused), "refused"),
+        (None, 0, Some(at_once)) => (at_once, "queued"),
+        (None, 0, None) => return None,
+    };
+    let records = || crowd.iter().map(|one| &one.record);
+    let over = |record: &Record| record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    // A stream that was refused is none of the server's: it sets another limit.
+    let doubt = records().find_map(|record| around.unfinished(record).or_else(|| around.doubt(record, over(record))));
+    if let Some(doubt) = doubt {
+        return Some(inconclusive(doubt, "How many streams a connection carries"));
+    }
+    let finding = Finding::new(
+        STREAMS_LIMITED,
+        format!("A connection of HTTP/2 carries {streams} streams at once here; the server allows {offered}."),
+    );
+    let finding = finding.with("streams", streams).with("streams_server", offered).with("how", how);
+    Some(finding.seen_on(records()))
+}
+
+/// How many streams the server had at once, where it got at least two of them only when another one was over.
+fn queued(crowd: &[&Exchange<Asked>]) -> Option<u32> {
+    let mut times = Vec::new();
+    for one in crowd {
+        let timeline = &one.record.witness.notes()?.timeline;
+        let over = timeline.first(|e| matches!(e, Event::Closed(_) | Event::Ended(_)))?;
+        times.push((timeline.first(|e| *e == Event::Request)?, over));
+    }
+    let first_over = times.iter().map(|(_, over)| *over).min()?;
+    let late = times.iter().filter(|(began, _)| *began >= first_over).count();
+    // One alone may have lost its way for so long.
+    (late >= 2).then(|| u32::try_from(crowd.len() - late).unwrap_or(u32::MAX))
+}
+
+/// How a stream ended of which nothing more was heard.
+const SILENCE: &str = "silence";
+
+/// How a stream came to its end before its time.
+struct Death<'a> {
+    record: &'a Record,
+    at: u64,
+    how: String,
+    /// Milliseconds since the head of its answer.
+    age: u64,
+}
+
+/// The end of a stream, if it did not bring its last event and the server did not end it.
+fn death<'a>(one: &'a Exchange<Asked>, around: &Circumstances) -> Option<Death<'a>> {
+    let record = &one.record;
+    if !answered(record) || record.client.received(What::Event).contains(&one.asked.events()) {
+        return None;
+    }
+    let opened = record.client.first(|e| matches!(e, Event::Response(_)))?;
+    let (at, how) = match record.client.ended() {
+        Some((at, End::StreamReset(code))) => (at, format!("reset-{code}")),
+        Some((at, End::GoAway(code))) => (at, format!("go-away-{code}")),
+        Some((at, End::Complete)) => (at, "completed".to_owned()),
+        Some((at, End::Reset)) => (at, "connection-reset".to_owned()),
+        Some((at, _)) => (at, "connection-closed".to_owned()),
+        None => (record.client.first(|e| *e == Event::GaveUp)?, SILENCE.to_owned()),
+    };
+    // What the server ends later it ends because the client is gone.
+    let closed = record.witness.notes().and_then(|notes| notes.timeline.closed());
+    let by_server =
+        closed.is_some_and(|(closed, _)| around.on_client_clock(closed) <= at.saturating_add(around.same_moment_ms()));
+    if by_server && how != SILENCE {
+        return None;
+    }
+    // What nobody tells ended with the last that was heard, at the latest.
+    let heard = record.client.last(|e| matches!(e, Event::Received(..))).unwrap_or(opened);
+    let ended = if how == SILENCE { heard } else { at };
+    Some(Death { record, at, how, age: ended.saturating_sub(opened) })
+}
+
+/// How long streams live, busy and silent.
+fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part && answered(&one.record));
+    let crowd = evidence.iter().filter(|one| one.asked.part == Part::Crowd).find_map(|one| death(one, around));
+    if let Some(death) = of(Part::Busy).and_then(|one| death(one, around)).or(crowd) {
+        return Some(judged(&death, around, || {
+            let age = death.age;
+            let text = format!(
+                "Over HTTP/2, an event stream that is never silent is ended {} after it opened ({}).",
+                seconds(age),
+                death.how
+            );
+            Finding::new(STREAM_RESET, text).with("age_ms", age).with("how", death.how.as_str())
+        }));
+    }
+    let (silent, pinged) = (of(Part::Silent)?, of(Part::Pinged)?);
+    let (of_silent, of_pinged) = (death(silent, around), death(pinged, around));
+    let Some(death) = of_silent else {
+        return of_pinged.map(|death| {
+            let doubt = around.doubt(death.record, death.at).unwrap_or(Doubt::Contradicted);
+            inconclusive(doubt, "How long streams live over HTTP/2").seen_on([death.record])
+        });
+    };
+    Some(judged(&death, around, || {
+        // What is not told is found out when the server speaks.
+        let told = death.how != SILENCE;
+        let after = if told { death.age } else { silent.asked.lasts_ms };
+        let kept = of_pinged.is_none();
+        let pings = if kept { "with PINGs of the client it lives on" } else { "PINGs of the client do not keep it" };
+        let when = if told { format!("after {}", seconds(after)) } else { format!("within {}", seconds(after)) };
+        let text = format!("Over HTTP/2, an event stream that is silent is ended {when} ({}); {pings}.", death.how);
+        Finding::at(SILENT_STREAM_ENDED, after, text)
+            .with(if told { "after_ms" } else { "lost_ms" }, after)
+            .with("how", death.how.as_str())
+            .with("ping_enough", kept)
+    }))
+}
+
+/// A finding about an end, or why there is none.
+fn judged(death: &Death<'_>, around: &Circumstances, found: impl FnOnce() -> Finding) -> Finding {
+    let doubt = around.unfinished(death.record).or_else(|| around.doubt(death.record, death.at));
+    let finding = match doubt {
+        Some(doubt) => inconclusive(doubt, "How long streams live over HTTP/2"),
+        None => found().on(Transport::Sse),
+    };
+    finding.seen_on([death.record])
+}
+
+/// Whether a stream that is not read stops another one, and goes on when it is read (RFC 9113 section 5.2).
+fn flow_control(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part);
+    let (unread, beside) = (&of(Part::Unread)?.record, of(Part::Beside)?);
+    // What the server never had to send says nothing of windows.
+    let kept_back = |record: &Record| {
+        let sent = record.witness.notes().map_or(0, |notes| notes.timeline.sent(What::Event).len());
+        let heard = record.client.received(What::Event).len();
+        let gave_up = record.client.first(|e| *e == Event::GaveUp)?;
+        (answered(record) && heard < sent).then_some(gave_up)
+    };
+    let (record, at, which) = match (kept_back(&beside.record), kept_back(unread)) {
+        (Some(at), _) => (&beside.record, at, "another-stream"),
+        (None, Some(at)) => (unread, at, "the-same-stream"),
+        (None, None) => return None,
+    };
+    if let Some(doubt) = around.unfinished(record).or_else(|| around.doubt(record, at)) {
+        return Some(inconclusive(doubt, "Whether a stream that is not read stops others").seen_on([record]));
+    }
+    let text = match which {
+        "another-stream" => "While one stream is not read, another one on the same connection of HTTP/2 brings nothing.",
+        _ => "A stream of HTTP/2 that was not read for a while does not go on when it is read.",
+    };
+    Some(Finding::new(FLOW_CONTROL_STALLED, text).on(Transport::Sse).with("stalled", which).seen_on([record]))
+}
+
+/// Whether WebSockets go by HTTP/2.
+fn websocket(first: &Exchange<Asked>, evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let settings = first.asked.settings?;
+    if first.asked.offered.websockets && !settings.websockets {
+        let notes = first.record.witness.notes().filter(|_| !one_session(first))?;
+        let text = "WebSockets over HTTP/2 are offered by the server, and the offer does not arrive here: browsers open them over HTTP/1.1.";
+        let finding = Finding::new(EXTENDED_CONNECT_REMOVED, text).with("version_server", notes.request.version.as_str());
+        return Some(finding.seen_on([&first.record]));
+    }
+    let one = evidence.iter().find(|one| one.asked.part == Part::WebSocket)?;
+    let record = &one.record;
+    let at = record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    if record.client.arrived(What::Echo).contains(&MESSAGES) {
+        return None;
+    }
+    if let Some(doubt) = around.unfinished(record).or_else(|| around.doubt(record, at)) {
+        return Some(inconclusive(doubt, "Whether WebSockets go by HTTP/2").seen_on([record]));
+    }
+    let refused = record.response.as_ref().is_none_or(|head| head.status != 200);
+    // A refusal of the server's own is its own affair.
+    let how = if refused && record.proof != Proof::Valid { fate(record)? } else { silent(record)? };
+    let arrived = record.witness != Witness::Empty;
+    let there = if arrived { "the server had the request" } else { "the request never came to the server" };
+    let text = format!("WebSockets over HTTP/2 are offered to this client and do not work ({how}); {there}.");
+    let finding = Finding::new(WEBSOCKET_BROKEN, text).on(Transport::WebSocket).with("how", how).with("arrived", arrived);
+    Some(finding.seen_on([record]))
+}
+
+/// What became of a WebSocket that was granted, and on which no message came back.
+fn silent(record: &Record) -> Option<String> {
+    let how = match record.client.ended() {
+        Some((_, End::StreamReset(code))) => format!("reset-{code}"),
+        Some(_) => "closed".to_owned(),
+        None => {
+            record.client.first(|e| *e == Event::GaveUp)?;
+            "silence".to_owned()
+        }
+    };
+    Some(how)
+}
+
+fn inconclusive(doubt: Doubt, what: &str) -> Finding {
+    Finding::new(INCONCLUSIVE, format!("{what} could not be judged: {}.", doubt.because())).with("reason", doubt.as_str())
+}
+
+#[cfg(test)]
+mod tests;

@@ -81,5 +81,11 @@ pub(crate) const TABLE: Table = Table {
             ],
             ..front("ends TLS", "ends-tls.cfg")
         },
+        Row {
+            leg: "https",
+            trust: Trust::Front,
+            codes: &["headers.added", "long_poll.abort-not-propagated", "tls.alpn-changed", "tls.terminated-by-front"],
+            ..front("ends TLS, HTTP/2 on both sides", "http2.cfg")
+        },
     ],
 };

@@ -16,7 +16,7 @@ pub(crate) const TABLE: Table = Table {
         Row { codes: &["sse.buffered-until-end"], recommends: "long-polling", ..proxy("as shipped", "default.yaml", "http") },
         Row {
             trust: TRUSTED,
-            codes: &["h2.not-negotiated", "sse.buffered-until-end", "tls.intercepted-trusted-root"],
+            codes: &["h2.extended-connect-removed", "sse.buffered-until-end", "tls.intercepted-trusted-root"],
             recommends: "long-polling",
             ..proxy("as shipped, root trusted", "default.yaml", "https")
         },
@@ -27,7 +27,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Row {
             trust: TRUSTED,
-            codes: &["h2.not-negotiated", "tls.intercepted-trusted-root"],
+            codes: &["h2.extended-connect-removed", "tls.intercepted-trusted-root"],
             ..proxy("`stream_large_bodies` 1 byte, root trusted", "stream.yaml", "https")
         },
         proxy("`ignore_hosts`", "ignore.yaml", "https"),

@@ -1,6 +1,6 @@
 //! nginx, in front of the server.
 
-use super::{FIVE_SECONDS, Figure, Row, Table, after_five_seconds, front};
+use super::{FIVE_SECONDS, Figure, Row, Table, Trust, after_five_seconds, front};
 
 pub(crate) const TABLE: Table = Table {
     folder: "nginx",
@@ -84,6 +84,23 @@ pub(crate) const TABLE: Table = Table {
                 "upgrade.header-stripped",
             ],
             ..front("`gzip` for all types", "gzip.conf")
+        },
+        Row {
+            leg: "https",
+            trust: Trust::Front,
+            codes: &[
+                "h2.extended-connect-removed",
+                "h2.not-negotiated",
+                "h2.streams-limited",
+                "headers.added",
+                "headers.changed",
+                "headers.product-identified",
+                "headers.removed",
+                "tls.terminated-by-front",
+                "tls.version-lowered",
+            ],
+            figures: &[Figure { code: "h2.streams-limited", transport: None, name: "streams", bounds: (4, 4) }],
+            ..front("ends TLS, HTTP/2 to the client, `http2_max_concurrent_streams 4`", "http2.conf")
         },
         Row {
             codes: &[

@@ -24,6 +24,8 @@ mod encrypted;
 mod framed;
 #[path = "lab/headers.rs"]
 mod headers;
+#[path = "lab/kinds.rs"]
+mod kinds;
 #[path = "lab/paths.rs"]
 mod paths;
 #[path = "lab/polls.rs"]
@@ -69,8 +71,9 @@ ring! {
     proxies: proxy, proxy_refuses_tunnels, proxy_fakes_tunnels, proxy_asks_credentials;
     encrypted: inspect_tls, end_client_hello;
     headers: edit_headers, reverse_proxy;
-    upgrading: strip_upgrade, rewrite_connection, swallow_101, forge_101, alter_101;
-    upgraded: swallow_after_101, close_after_101, write_page_after_101, lose_greeting;
+    upgrading: strip_upgrade, rewrite_connection, swallow_101, forge_101, alter_101, edit_offers;
+    upgraded: swallow_after_101, close_after_101, write_page_after_101, lose_greeting, wait_for_client;
+    kinds: refuse_frames, rewrite_close;
     framed: answer_pings, invent_close, ignore_pings, lose_last_byte, stall_large_frames, close_after_frames, close_after_bytes;
     silence: end_when_idle, forget_when_idle, cap_lifetime, limit_connections;
     streams: hold_stream, hold_until_bytes, batch_events, trickle_stream, delay_events, keep_one_event;

@@ -32,6 +32,12 @@ pub(super) struct Frame {
 
 /// The opcodes that boxes here know.
 pub(super) mod opcode {
+    /// More of a message.
+    pub(in super::super) const CONTINUATION: u8 = 0x0;
+    /// A message of text.
+    pub(in super::super) const TEXT: u8 = 0x1;
+    /// A binary message.
+    pub(in super::super) const BINARY: u8 = 0x2;
     /// Close.
     pub(in super::super) const CLOSE: u8 = 0x8;
     /// Ping.

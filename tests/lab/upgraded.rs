@@ -102,3 +102,30 @@ pub(crate) async fn lose_greeting() {
         streams_pass(&boxes).await;
     }
 }
+
+pub(crate) async fn wait_for_client() {
+    let boxes = "wait-for-client";
+    for behind in [true, false] {
+        let (mut client, mut server) = Bench::new(boxes).asks(UPGRADE).await;
+        server.gets(UPGRADE).await;
+        let greeting = frame(TEXT, b"hello");
+        if behind {
+            server.sends([SWITCHED.as_bytes(), &greeting].concat()).await;
+        } else {
+            server.sends(SWITCHED).await;
+            server.sends(&greeting).await;
+        }
+        client.gets(SWITCHED).await;
+        client.hears_nothing(60).await;
+        client.sends(masked(TEXT, b"me first")).await;
+        client.gets(&greeting).await;
+        server.gets(masked(TEXT, b"me first")).await;
+        frames_pass(client, server).await;
+    }
+    // A client that leaves without a word takes the server's side with it.
+    let (client, mut server) = Bench::new(boxes).switches().await;
+    drop(client);
+    assert_eq!(server.end().await, End::Fin);
+    requests_pass(boxes).await;
+    streams_pass(boxes).await;
+}

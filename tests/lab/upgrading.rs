@@ -141,3 +141,24 @@ pub(crate) async fn alter_101() {
         client.gets(&plain).await;
     }
 }
+
+pub(crate) async fn edit_offers() {
+    let (protocols, extensions) = ("Sec-WebSocket-Protocol: chat, lab\r\n", "Sec-WebSocket-Extensions: x-own\r\n");
+    for (how, gone) in [("drop-subprotocols", protocols), ("drop-extensions", extensions), ("refuse-extensions", "")] {
+        let boxes = format!("edit-offers:how={how}");
+        let asked = if gone.is_empty() { UPGRADE.replace(extensions, "") } else { UPGRADE.to_owned() };
+        let (mut client, mut server) = Bench::new(&boxes).asks(&asked).await;
+        server.gets(asked.replace(gone, "")).await;
+        server.sends([SWITCHED.as_bytes(), &frame(TEXT, b"hello")].concat()).await;
+        client.gets([SWITCHED.as_bytes(), &frame(TEXT, b"hello")].concat()).await;
+        frames_pass(client, server).await;
+        requests_pass(&boxes).await;
+        streams_pass(&boxes).await;
+    }
+    let mut bench = Bench::new("edit-offers:how=refuse-extensions");
+    let mut client = bench.connects();
+    client.sends(UPGRADE).await;
+    client.gets("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(client.end().await, End::Fin);
+    bench.nobody_arrived();
+}

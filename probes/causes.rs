@@ -1,8 +1,8 @@
 //! Which finding explains away which: one ordered table over all findings of a leg.
 
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Outcome};
 use crate::transport::Transport;
-use crate::{h2, idle, lifetime, long_poll, reach, sse, tls, upgrade, zombie};
+use crate::{h2, idle, lifetime, long_poll, reach, sse, tls};
 
 /// A row: if `cause` and `consequence` both hold of findings on one leg, and `together` holds of the pair, the first explains
 /// the second.
@@ -45,16 +45,13 @@ const TABLE: &[Row] = &[
     },
     // What does not open cannot be silent, die young or live long.
     Row {
-        cause: |f| f.code.probe() == "upgrade" && f.blames() && f.code != upgrade::ALTERED,
+        cause: |f| f.code.probe() == "upgrade" && f.blames() && f.outcome != Outcome::Degraded,
         consequence: |f| matches!(f.code.probe(), "zombie" | "idle" | "lifetime") && about_websockets(f),
         together: |_, _| true,
     },
-    // A zombie is not idle: it is dead. What only loses a greeting, changes messages or stops large ones lives.
+    // A zombie is not idle: it is dead. What only loses some messages lives.
     Row {
-        cause: |f| {
-            let lives = [zombie::GREETING_LOST, zombie::FRAMES_ALTERED, zombie::SIZE_LIMITED];
-            f.code.probe() == "zombie" && f.blames() && !lives.contains(&f.code)
-        },
+        cause: |f| f.code.probe() == "zombie" && f.blames() && f.outcome != Outcome::Degraded,
         consequence: |f| matches!(f.code.probe(), "idle" | "lifetime") && about_websockets(f),
         together: |_, _| true,
     },
@@ -143,6 +140,7 @@ fn same_transport(a: &Finding, b: &Finding) -> bool {
 mod tests {
     use super::*;
     use crate::transport::Leg;
+    use crate::{upgrade, zombie};
 
     fn finding(code: Code, transport: Option<Transport>) -> Finding {
         let finding = Finding { leg: Some(Leg::Http), ..Finding::new(code, "") };

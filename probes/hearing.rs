@@ -282,6 +282,11 @@ impl Hearing {
                 let records = match evidence {
                     // What is kept up by one sign of life is neither silent nor busy: its end is compared with those of the ladder.
                     Evidence::Idle(all) => all.iter().filter(|one| one.asked.kept.is_none()).map(|one| &one.record).collect(),
+                    // What ends by the kind of a message, or as it was asked to, ends with nothing else.
+                    Evidence::Zombie(all) => {
+                        let apart = [zombie::Part::Kinds, zombie::Part::KindsAgain, zombie::Part::Listen];
+                        all.iter().filter(|one| !apart.contains(&one.asked.part)).map(|one| &one.record).collect()
+                    }
                     other => other.records(),
                 };
                 members.extend(records.into_iter().map(|record| Member { leg: *leg, busy: busy(*probe), record }));

@@ -189,7 +189,7 @@ impl Situation {
         let found = |code| self.findings.iter().any(|f| f.code == code);
         let reads_itself = matches!(self.answers.client, Client::Node | Client::Mobile);
         let useless = match transport {
-            Transport::WebSocket => found(zombie::FRAMES_ALTERED),
+            Transport::WebSocket => found(zombie::FRAMES_ALTERED) || found(zombie::SMALL_FRAMES_ALTERED),
             Transport::Sse => found(sse::CONTENT_TYPE_CHANGED) && !reads_itself,
             Transport::LongPolling => false,
         };

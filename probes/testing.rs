@@ -114,8 +114,9 @@ fn events(what: &str, at: u64) -> Vec<Event> {
         }
         "piece" => Event::Piece(of.parse().unwrap()),
         "foreign" => Event::Foreign(Untrusted::new("<html>")),
+        "reason" => Event::Reason(Untrusted::new(&of.replace('-', " "))),
         "fin" | "reset" | "complete" => Event::Ended(named(json!(kind))),
-        "done" | "after-peer" | "shutdown" | "limit" | "abort" => Event::Closed(named::<Why>(json!(kind))),
+        "done" | "after-peer" | "shutdown" | "limit" | "abort" | "farewell" => Event::Closed(named::<Why>(json!(kind))),
         "opened" | "request" | "silence-over" | "gave-up" => named(json!(kind)),
         status => Event::Response(status.parse().unwrap()),
     }]

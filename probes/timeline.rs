@@ -48,6 +48,8 @@ pub enum Event {
     SilenceOver,
     /// Bytes that our other half never sends.
     Foreign(Untrusted),
+    /// The words that came with a close frame.
+    Reason(Untrusted),
     /// The other side, or the path, ended the connection.
     Ended(End),
     /// This end ended it, and why.
@@ -82,6 +84,37 @@ pub enum What {
     Ping,
     /// The answer to the ping with that number.
     Pong,
+    /// A numbered message in a binary frame, which asks for an echo of the same kind.
+    Binary,
+    /// The echo of the binary message with that number.
+    BinaryEcho,
+    /// A numbered message in several frames with a ping between two of them (RFC 6455 section 5.4), which asks for an echo of the same
+    /// kind.
+    Pieces,
+    /// The echo of the message in several frames with that number.
+    PiecesEcho,
+    /// A numbered message behind [`What::BYTES`] messages of one byte, which asks for an echo behind as many.
+    Bytes,
+    /// The echo of the message with that number, behind as many messages of one byte.
+    BytesEcho,
+    /// A message of one byte, numbered by its place among them; never written down where it is sent.
+    Byte,
+}
+
+impl What {
+    /// So many messages of one byte go out at once: what damages frames that follow closely does it within a few.
+    pub const BYTES: u32 = 20;
+
+    /// What the server answers to it, if it answers.
+    pub fn echo(self) -> Option<What> {
+        match self {
+            What::Frame => Some(What::Echo),
+            What::Binary => Some(What::BinaryEcho),
+            What::Pieces => Some(What::PiecesEcho),
+            What::Bytes => Some(What::BytesEcho),
+            _ => None,
+        }
+    }
 }
 
 /// How the other side ended a connection, as far as this end could tell.
@@ -118,6 +151,8 @@ pub enum Why {
     Limit,
     /// The client gave it up early, as planned.
     Abort,
+    /// As planned, with a code and words of an application's own, to see whether they arrive; see [`crate::wire::Farewell`].
+    Farewell,
 }
 
 impl Timeline {

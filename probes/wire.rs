@@ -195,6 +195,22 @@ impl std::fmt::Display for Message {
     }
 }
 
+/// A close code of an application's own (RFC 6455 section 7.4.2) and the words with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// Between 4000 and 4999.
+    pub code: u16,
+    /// At most 123 bytes.
+    pub reason: &'static str,
+}
+
+impl Farewell {
+    /// The client's.
+    pub const CLIENT: Farewell = Farewell { code: 4001, reason: "the client is done" };
+    /// The server's.
+    pub const SERVER: Farewell = Farewell { code: 4002, reason: "the server is done" };
+}
+
 const WORDS: &[(What, &str)] = &[
     (What::Greeting, "greeting"),
     (What::Frame, "frame"),
@@ -202,6 +218,12 @@ const WORDS: &[(What, &str)] = &[
     (What::Tick, "tick"),
     (What::Event, "event"),
     (What::Body, "body"),
+    (What::Binary, "binary"),
+    (What::BinaryEcho, "binary-echo"),
+    (What::Pieces, "pieces"),
+    (What::PiecesEcho, "pieces-echo"),
+    (What::Bytes, "bytes"),
+    (What::BytesEcho, "bytes-echo"),
 ];
 
 fn what_of(word: &str) -> Option<What> {

@@ -131,6 +131,9 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "upgrade.lost-101" if number("status").is_some() => plays("swallow-101:then=502"),
         "upgrade.lost-101" => plays("swallow-101"),
         "upgrade.forged" => plays("forge-101"),
+        "upgrade.extension-refused" => plays("edit-offers:how=refuse-extensions"),
+        "upgrade.subprotocol-lost" if word("direction") == "to-client" => plays("alter-101:what=drop-subprotocol"),
+        "upgrade.subprotocol-lost" => plays("edit-offers:how=drop-subprotocols"),
         "upgrade.altered" if finding.summary.contains("extension") => plays("alter-101:what=add-extension"),
         "upgrade.altered" => plays("alter-101:what=accept-key"),
         "zombie.silent-both-ways" => plays("swallow-after-101:way=both"),
@@ -145,6 +148,15 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         }
         "zombie.foreign-bytes" => plays("write-page-after-101"),
         "zombie.greeting-lost" => plays("lose-greeting"),
+        "zombie.greeting-withheld" => plays("wait-for-client"),
+        "zombie.binary-lost" => one(format!("refuse-frames:what=binary,way={}", word("direction"))),
+        "zombie.fragments-lost" => one(format!("refuse-frames:what=fragments,way={}", word("direction"))),
+        "zombie.small-frames-altered" => one(format!("lose-last-byte:below=2,way={}", word("direction"))),
+        "zombie.close-altered" => match word("changed") {
+            "frame" => plays("rewrite-close:to=nothing"),
+            "reason" => plays("rewrite-close:to=no-reason"),
+            _ => plays("rewrite-close"),
+        },
         "zombie.frames-altered" => {
             let below = number("largest_bytes").or(number("bytes")).unwrap_or(125).saturating_add(2);
             let ways = match word("direction") {

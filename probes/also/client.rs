@@ -5,10 +5,10 @@ use super::hush::Hush;
 use super::{Asked, Heard, Wants};
 use crate::exchange::{Proof, ResponseHead};
 use crate::failure::{Failure, Kind, Operation};
+use crate::io::handshake::{Wish, read_head, read_some, request_head};
 use crate::io::http::{Answer, request};
 use crate::io::observe::{Opening, Page, Scene, Sheet};
 use crate::io::pen::Entropy;
-use crate::io::websocket::{read_head, read_some, request_head};
 use crate::io::{Dial, Io, Observer, Purpose, Way};
 use crate::products;
 use crate::timeline::{End, Event, Timeline, What, Why};
@@ -153,7 +153,7 @@ struct Talk<'a> {
 impl Talk<'_> {
     async fn websocket(&self, way: Way, opening: Option<Opening>) {
         let (observer, peer, key) = (way.io.observer(), Untrusted::new(&way.host), generate_key());
-        let head = request_head(&way, &self.visit.endpoint.path, &key, "websocket");
+        let head = request_head(&way, &self.visit.endpoint.path, &key, &Wish::of(""));
         let mut io = way.io;
         self.page.pen.note(Event::Request);
         let asking = async {

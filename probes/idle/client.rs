@@ -5,10 +5,11 @@ mod kept;
 use super::server::{EVENTS, WEBSOCKET};
 use super::{Asked, Speaker, finer, rungs};
 use crate::io::events::{Patience, event_source, listen};
+use crate::io::handshake::{Opening, open};
 use crate::io::http::ask;
 use crate::io::observe::{Opening as Ready, Page, Scene, Sheet};
 use crate::io::testify::HOLD;
-use crate::io::websocket::{Heard, Opening, Talk, open};
+use crate::io::websocket::{Heard, Talk};
 use crate::io::{Io, Observer};
 use crate::plan::Depth;
 use crate::timeline::{Event, What, Why};
@@ -121,7 +122,7 @@ async fn websocket(scene: &Scene, page: &Page, asked: Asked, ready: Option<Ready
         Speaker::Server => format!("?silent_ms={}", asked.silent_ms),
         Speaker::Client => String::new(),
     };
-    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, &query, "websocket").await else {
+    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, &query).await else {
         return Came::Otherwise;
     };
     // The connection is used once before the silence: a zombie is not an idle limit.

@@ -32,7 +32,7 @@ pub(super) async fn testify(call: Call) -> Reply {
     };
     // Until the client leaves, or the server's limit for a connection.
     let beat = what.zip(every).map(|(what, every)| Beat { what, count: u32::MAX, every });
-    let manner = Manner { beat, after_silence: silence };
+    let manner = Manner { beat, after_silence: silence, ..Manner::default() };
     let pen = call.pen.clone();
     call.websocket(move |talk, stop| converse(talk, manner, pen, stop))
 }

@@ -2,11 +2,12 @@
 
 use super::encoding::Decoder;
 use super::events::{Item, Parser};
+use super::handshake::read_head;
 use super::http::request;
 use super::observe::Sheet;
 use super::pen::{Clock, Entropy};
 use super::proof::Prover;
-use super::websocket::{Heard, Talk, read_head};
+use super::websocket::{Heard, MESSAGE_BYTES, Talk};
 use super::{Control, Io, Way};
 use crate::also::frames::{Frame, Frames};
 use crate::below::RawHead;
@@ -79,7 +80,7 @@ pub fn frames(bytes: &[u8]) {
 
 async fn hear(io: Io, rest: Vec<u8>) {
     let page = Sheet::new(Clock::start(), &Entropy::seeded(1)).ask(());
-    let mut talk = Talk::opened(io, rest, &page, Prover::new("ab", "cd"), "zombie").await;
+    let mut talk = Talk::opened(io, rest, &page, Prover::new("ab", "cd"), "zombie", MESSAGE_BYTES).await;
     while talk.hear().await != Heard::Over {}
 }
 

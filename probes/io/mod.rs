@@ -5,6 +5,7 @@ pub mod events;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod halves;
+pub mod handshake;
 pub mod heads;
 pub mod hellos;
 pub mod http;

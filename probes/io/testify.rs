@@ -4,7 +4,7 @@ use super::Observer;
 use super::hellos::Hellos;
 use super::pen::{BelowPen, Pen, Quota};
 use super::proof::Prover;
-use super::websocket::{Heard, Talk};
+use super::websocket::{Heard, LARGEST_BYTES, MESSAGE_BYTES, Talk};
 use crate::below::{RawHead, TlsEnd};
 use crate::timeline::{End, Event, What, Why};
 use crate::wire::{Message, PROOF_HEADER};
@@ -19,7 +19,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,11 +60,21 @@ pub struct Call {
     pub until: Instant,
     /// The most bytes of a message on a WebSocket.
     pub message: usize,
+    /// The subprotocol that is chosen where it is offered.
+    pub chosen: Option<&'static str>,
+    /// How many conversations of large messages may still begin.
+    pub large: Arc<Semaphore>,
     /// How many bytes this run may still be sent in messages and events.
     pub sent: Arc<Quota>,
     /// Kept for as long as the call is answered: what it belongs to does not expire meanwhile.
     pub held: Arc<dyn Send + Sync>,
 }
+
+/// So long a conversation of large messages waits until others of its kind are over: less than the client waits for a 101
+/// ([`crate::plan::Plan::ANSWER_MS`]), with room for the way there and back.
+const LARGE_WAITS: Duration = Duration::from_secs(2);
+/// So long it lasts: what a client sends takes a few seconds on the slowest link on which it does.
+const LARGE_LASTS: Duration = Duration::from_secs(60);
 
 impl Call {
     /// The proof for this request.
@@ -101,6 +112,22 @@ impl Call {
         proven(Response::builder().status(status), self).body(full(body)).unwrap_or_default()
     }
 
+    /// From now on, messages of this call may have [`LARGEST_BYTES`]; or this is the answer, because there are too many of its kind already
+    /// or the operator wants smaller ones.
+    pub async fn enlarge(&mut self) -> Option<Reply> {
+        let wait = if self.message >= MESSAGE_BYTES { LARGE_WAITS } else { Duration::ZERO };
+        let permit = timeout(wait, self.large.clone().acquire_owned()).await;
+        let (Ok(Ok(permit)), false) = (permit, wait.is_zero()) else {
+            let reply = self.answer(StatusCode::SERVICE_UNAVAILABLE, What::Body);
+            self.pen.note(Event::Closed(Why::Limit));
+            return Some(reply);
+        };
+        self.message = LARGEST_BYTES.max(self.message);
+        self.until = self.until.min(Instant::now() + LARGE_LASTS);
+        self.held = Arc::new((self.held.clone(), permit));
+        None
+    }
+
     /// Accepts a WebSocket and lets `converse` talk on it; anything that is no valid upgrade is answered and recorded as such.
     pub fn websocket<F>(
         mut self,
@@ -135,6 +162,10 @@ impl Call {
                 .header(header::UPGRADE, "websocket")
                 .header(header::SEC_WEBSOCKET_ACCEPT, accept);
         }
+        let offered = |name: &&str| crate::exchange::has_token(&headers, "sec-websocket-protocol", name);
+        if let Some(name) = self.chosen.filter(offered) {
+            reply = reply.header(header::SEC_WEBSOCKET_PROTOCOL, name);
+        }
         let reply = reply.body(full(String::new())).unwrap_or_default();
         let upgrade = hyper::upgrade::on(&mut self.request);
         let tasks = self.tasks.clone();
@@ -165,6 +196,10 @@ pub struct Manner {
     pub beat: Option<Beat>,
     /// It speaks first, once, after this much silence since the first echo.
     pub after_silence: Option<Duration>,
+    /// Messages of one byte are part of the conversation.
+    pub bytes: bool,
+    /// It ends the conversation behind its first echo, by [`Why::Farewell`].
+    pub farewell: bool,
 }
 
 /// Ticks or pings at a steady pace.
@@ -188,10 +223,13 @@ pub async fn converse<S>(mut talk: Talk<S>, manner: Manner, pen: Pen, stop: Canc
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
+    if manner.bytes {
+        talk.expect_bytes();
+    }
     let silent = Beat { what: What::Tick, count: 0, every: Duration::from_secs(1) };
     let Beat { what, count: mut left, every } = manner.beat.unwrap_or(silent);
     let mut next_tick = Instant::now() + every;
-    let mut number = 0;
+    let mut spoken = 0;
     let mut silence: Option<Instant> = None;
     loop {
         let far = Instant::now() + Duration::from_secs(86_400);
@@ -199,11 +237,15 @@ where
             biased;
             heard = talk.hear() => match heard {
                 // A message that arrived changed is answered like any other: it is alive, and the record says what was wrong with it.
-                Heard::Message(What::Frame, frame) | Heard::Altered(What::Frame, frame) => {
-                    if !talk.echo(frame).await {
+                Heard::Message(what, number) | Heard::Altered(what, number) if what.echo().is_some() => {
+                    if !talk.echo(what, number).await {
                         break;
                     }
-                    if number == 0 && silence.is_none() {
+                    if manner.farewell {
+                        talk.close(Why::Farewell).await;
+                        return;
+                    }
+                    if spoken == 0 && silence.is_none() {
                         silence = manner.after_silence.map(|wait| Instant::now() + wait);
                     }
                 }
@@ -211,18 +253,18 @@ where
                 Heard::Over => break,
             },
             () = sleep_until(next_tick), if left > 0 => {
-                number += 1;
+                spoken += 1;
                 left -= 1;
                 next_tick += every;
-                if !talk.say(what, number).await {
+                if !talk.say(what, spoken).await {
                     break;
                 }
             }
             () = sleep_until(silence.unwrap_or(far)), if silence.is_some() => {
                 silence = None;
-                number += 1;
+                spoken += 1;
                 pen.note(Event::SilenceOver);
-                if !talk.say(What::Tick, number).await {
+                if !talk.say(What::Tick, spoken).await {
                     break;
                 }
             }

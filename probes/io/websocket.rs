@@ -1,29 +1,31 @@
-//! WebSockets: an opening handshake that keeps everything it sees, and a conversation that writes itself down.
+//! A conversation on a WebSocket that writes itself down; the handshake before it is in [`super::handshake`].
 
-use super::heads::{field, raw_head};
-use super::observe::{Page, Scene};
+use super::observe::Page;
 use super::pen::{Pen, Quota};
-use super::{FLOOD_BYTES, Io, Observer, Way};
-use crate::exchange::{Proof, ResponseHead};
-use crate::failure::{Failure, Kind, Operation};
+use super::{FLOOD_BYTES, Io, Observer};
+use crate::exchange::Proof;
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
-use crate::wire::{Message, PROOF_HEADER, route_path};
+use crate::wire::{Farewell, Message};
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Error};
 
-/// The largest message that is sent or accepted: the last rung of the deepest ladder of sizes.
+/// The largest message that is sent or accepted, where nothing else is agreed on.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
+/// The largest message of all: the last rung of the deepest ladder of sizes.
+pub const LARGEST_BYTES: usize = 1024 * 1024;
 /// The head of a pong, and what its ping cost.
 const PONG_BYTES: usize = 14;
+/// What goes with a message in pieces or behind messages of one byte: a ping and its headers, or twenty frames of three bytes.
+const PIECES_BYTES: usize = 64;
 /// What may wait to be written beside it: its header, and answers to pings that somebody in between sends.
 const BESIDE_BYTES: usize = 1024;
 
@@ -34,157 +36,9 @@ pub fn limits(message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
-        .max_write_buffer_size(MESSAGE_BYTES + BESIDE_BYTES)
+        .max_write_buffer_size(message.max(MESSAGE_BYTES) + BESIDE_BYTES)
         .max_message_size(Some(message))
         .max_frame_size(Some(message))
-}
-
-/// The most bytes of a response head that are read.
-const HEAD_BYTES: usize = 64 * 1024;
-/// The most header fields that are read.
-const FIELDS: usize = 128;
-/// The most interim responses (RFC 9110 section 15.2) that are passed over.
-const INTERIM: usize = 8;
-/// How much of a body that came instead of a 101 is read, to look for our proof or a product's name in it.
-const BODY_BYTES: usize = 4 * 1024;
-
-/// What came of an opening handshake.
-pub enum Opening {
-    /// A 101.
-    Open(Box<Talk<Io>>),
-    /// Anything else; it is on the page.
-    Not,
-}
-
-/// Dials, asks for a WebSocket on a route of the run, and writes everything down.
-///
-/// The request has the headers that a browser sends, in a browser's order; `token` is the spelling of `websocket`.
-pub async fn open(scene: &Scene, page: &Page, route: &str, query: &str, token: &str) -> Opening {
-    let Some(way) = page.dial(scene, scene.websocket()).await else { return Opening::Not };
-    let path = format!("{}{query}", route_path(scene.prover.run(), page.nonce(), route));
-    let key = generate_key();
-    let observer = way.io.observer();
-    let peer = Untrusted::new(&way.host);
-    let fail = |kind, detail: Untrusted| Failure { operation: Operation::Request, kind, peer: peer.clone(), detail };
-    let request = request_head(&way, &path, &key, token);
-    let mut io = way.io;
-    page.pen.note(Event::Request);
-    let deadline = Instant::now() + scene.answer();
-    let reading = async {
-        io.write_all(request.as_bytes()).await?;
-        // Without it TLS may keep the request to itself while this machine waits for an answer.
-        io.flush().await?;
-        read_head(&mut io).await
-    };
-    let (head, mut rest) = match timeout_at(deadline, reading).await {
-        Err(_) => {
-            page.gave_up(&observer);
-            return Opening::Not;
-        }
-        Ok(Ok(Ok(read))) => read,
-        Ok(Ok(Err(kind))) => {
-            page.failed(fail(kind, Untrusted::from_bytes(&observer.first_bytes(), 120)));
-            return Opening::Not;
-        }
-        Ok(Err(error)) => {
-            match observer.ended() {
-                Some((moment, end)) => page.pen.note_at(moment, Event::Ended(end)),
-                None => page.failed(fail(Kind::of_io(&error), Untrusted::new(&error.to_string()))),
-            }
-            return Opening::Not;
-        }
-    };
-    let in_header = head.values(PROOF_HEADER).next().map(|text| scene.prover.examine(text, page.nonce(), route));
-    let status = head.status;
-    let accept = head.values("sec-websocket-accept").next().map(str::to_owned);
-    let length = head.values("content-length").next().and_then(|length| length.trim().parse().ok()).unwrap_or(BODY_BYTES);
-    page.response(head, in_header.unwrap_or_default());
-    if status != 101 {
-        let _ = timeout_at(deadline, read_some(&mut io, &mut rest, length)).await;
-        // The first line, or the second where a proxy has cut the body into chunks.
-        let lines = rest.split(|byte| *byte == b'\n').take(2);
-        let mut proofs = lines.map(|line| scene.prover.examine(&String::from_utf8_lossy(line), page.nonce(), route));
-        let in_body = proofs.find(|proof| *proof != Proof::None).unwrap_or_default();
-        page.proved(in_body);
-        if in_header != Some(Proof::Valid) && in_body != Proof::Valid && !rest.is_empty() {
-            page.pen.note(Event::Foreign(Untrusted::from_bytes(&rest, 300)));
-        }
-        page.pen.note(Event::Closed(Why::Done));
-        return Opening::Not;
-    }
-    page.accepted(accept.as_deref() == Some(derive_accept_key(key.as_bytes()).as_str()));
-    Opening::Open(Box::new(Talk::opened(io, rest, page, scene.prover.clone(), route).await))
-}
-
-/// The head of an opening handshake, with the headers of a browser in a browser's order.
-pub(crate) fn request_head(way: &Way, path: &str, key: &str, token: &str) -> String {
-    let mut head = format!("GET {}{path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n", way.prefix, way.host);
-    head.push_str("Pragma: no-cache\r\nCache-Control: no-cache\r\n");
-    for (name, value) in &way.headers_for("GET", path) {
-        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
-            let name = title_case(name.as_str());
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-    }
-    head.push_str(&format!("Upgrade: {token}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"));
-    // Every browser offers it (RFC 7692); our server never accepts, so that an acceptance is somebody else's.
-    head.push_str("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n");
-    head
-}
-
-/// `user-agent` as browsers write it: `User-Agent`.
-fn title_case(name: &str) -> String {
-    let mut first = true;
-    let raise = |c: char| {
-        let raised = if first { c.to_ascii_uppercase() } else { c };
-        first = c == '-';
-        raised
-    };
-    name.chars().map(raise).collect()
-}
-
-/// Reads up to the end of a head that is not interim, or says why that is not to be had: it is no HTTP, or more than is read.
-pub(crate) async fn read_head(io: &mut Io) -> std::io::Result<Result<(ResponseHead, Vec<u8>), Kind>> {
-    let mut bytes = Vec::new();
-    for _ in 0..=INTERIM {
-        let (head, length) = loop {
-            let mut fields = [httparse::EMPTY_HEADER; FIELDS];
-            let mut response = httparse::Response::new(&mut fields);
-            match response.parse(&bytes) {
-                Ok(httparse::Status::Complete(length)) => break (recorded(&response, &bytes), length),
-                Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES => {}
-                Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => return Ok(Err(Kind::TooLarge)),
-                Err(_) => return Ok(Err(Kind::NotHttp)),
-            }
-            if io.read_buf(&mut bytes).await? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-        };
-        bytes.drain(..length);
-        if !(100..200).contains(&head.status) || head.status == 101 {
-            return Ok(Ok((head, bytes)));
-        }
-    }
-    Ok(Err(Kind::TooLarge))
-}
-
-fn recorded(response: &httparse::Response<'_, '_>, bytes: &[u8]) -> ResponseHead {
-    ResponseHead {
-        status: response.code.unwrap_or_default(),
-        version: if response.version == Some(0) { "1.0" } else { "1.1" }.to_owned(),
-        headers: response.headers.iter().map(|header| field(header.name, header.value)).collect(),
-        raw: raw_head(bytes),
-    }
-}
-
-/// Reads a body of this length, or as much of it as is looked at.
-pub(crate) async fn read_some(io: &mut Io, rest: &mut Vec<u8>, length: usize) {
-    // A chunked body ends with an empty chunk (RFC 9112 section 7.1).
-    while rest.len() < length.min(BODY_BYTES) && !rest.ends_with(b"\r\n0\r\n\r\n") {
-        if !matches!(io.read_buf(rest).await, Ok(size) if size > 0) {
-            return;
-        }
-    }
 }
 
 /// A conversation on a WebSocket that writes itself down; both ends use it.
@@ -196,6 +50,10 @@ pub struct Talk<S> {
     words: Words,
     /// The size of the newest message that had one to keep: its echo is as large.
     heard_size: Option<u32>,
+    /// How many messages of one byte were heard; none where they are not expected.
+    bytes: Option<u32>,
+    /// What this end says when it closes by [`Why::Farewell`].
+    farewell: Farewell,
     /// How many bytes the server may still send in this run.
     sent: Option<Arc<Quota>>,
 }
@@ -231,12 +89,20 @@ pub enum Heard {
 
 impl Talk<Io> {
     /// The client's end of an accepted upgrade; `rest` came with the 101.
-    pub(crate) async fn opened(io: Io, rest: Vec<u8>, page: &Page, prover: super::proof::Prover, route: &str) -> Self {
+    pub(crate) async fn opened(
+        io: Io,
+        rest: Vec<u8>,
+        page: &Page,
+        prover: super::proof::Prover,
+        route: &str,
+        message: usize,
+    ) -> Self {
         let observer = io.observer();
         observer.limit_reading(FLOOD_BYTES);
-        let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(MESSAGE_BYTES))).await;
+        let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(message))).await;
         let words = Words { word: page.nonce().to_owned(), examine: Some((prover, route.to_owned(), page.clone())) };
-        Self { socket, pen: page.pen.clone(), observer, words, heard_size: None, sent: None }
+        let (pen, farewell) = (page.pen.clone(), Farewell::CLIENT);
+        Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: None }
     }
 }
 
@@ -245,7 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     pub async fn accepted(io: S, observer: Observer, pen: Pen, nonce: &str, message: usize, sent: Arc<Quota>) -> Self {
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits(message))).await;
         let words = Words { word: nonce.to_owned(), examine: None };
-        Self { socket, pen, observer, words, heard_size: None, sent: Some(sent) }
+        let farewell = Farewell::SERVER;
+        Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: Some(sent) }
     }
 
     /// Sends a message, or a ping, and hands it to the network at once; writes it down. False when the connection is over.
@@ -264,31 +131,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         self.send(what, number, word, None).await
     }
 
-    /// Answers the frame that was heard last, with as many bytes.
-    pub async fn echo(&mut self, number: u32) -> bool {
-        self.say_sized(What::Echo, number, self.heard_size).await
+    /// Answers what was heard last as what it is, with as many bytes. What asks for no answer gets none.
+    pub async fn echo(&mut self, what: What, number: u32) -> bool {
+        match what.echo() {
+            Some(echo) => self.say_sized(echo, number, self.heard_size).await,
+            None => true,
+        }
+    }
+
+    /// From now on messages of one byte are the other end's, in their order.
+    pub fn expect_bytes(&mut self) {
+        self.bytes = Some(0);
     }
 
     async fn send(&mut self, what: What, number: u32, word: String, size: Option<u32>) -> bool {
-        let (message, bytes) = match what {
-            What::Ping => {
-                let payload = format!("{number} {word}");
-                let bytes = payload.len();
-                (tungstenite::Message::Ping(payload.into()), bytes)
-            }
-            _ => {
-                let message = Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.to_string();
-                let bytes = message.len();
-                (tungstenite::Message::text(message), bytes)
-            }
+        let text = match what {
+            What::Ping => format!("{number} {word}"),
+            _ => Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.to_string(),
         };
-        if !self.may_send(bytes) {
+        let beside =
+            if matches!(what, What::Pieces | What::PiecesEcho | What::Bytes | What::BytesEcho) { PIECES_BYTES } else { 0 };
+        if !self.may_send(text.len() + beside) {
             self.end(Why::Limit).await;
             return false;
         }
         self.pen.note(Event::Sent(what, number));
+        if matches!(what, What::Pieces | What::PiecesEcho) {
+            self.pen.note(Event::Sent(What::Ping, number));
+        }
         // `send` flushes: bytes that a TLS layer keeps to itself would make this end look dead.
-        match self.socket.send(message).await {
+        let sent = match what {
+            What::Ping => self.socket.send(tungstenite::Message::Ping(text.into())).await,
+            What::Binary | What::BinaryEcho => self.socket.send(tungstenite::Message::binary(text)).await,
+            What::Pieces | What::PiecesEcho => self.at_once(self.in_pieces(number, &text)).await,
+            What::Bytes | What::BytesEcho => self.at_once(self.behind_bytes(&text)).await,
+            _ => self.socket.send(tungstenite::Message::text(text)).await,
+        };
+        match sent {
             Ok(()) => true,
             Err(error) => {
                 self.over(&error);
@@ -297,18 +176,66 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         }
     }
 
+    /// A message in three frames, with a ping behind the first of them.
+    fn in_pieces(&self, number: u32, text: &str) -> Vec<Frame> {
+        let bytes = text.as_bytes();
+        let third = bytes.len() / 3;
+        let (first, rest) = bytes.split_at(third);
+        let (second, last) = rest.split_at(third);
+        let part = |bytes: &[u8], data, is_final| Frame::message(bytes.to_vec(), OpCode::Data(data), is_final);
+        vec![
+            part(first, Data::Text, false),
+            Frame::ping(format!("{number} {}", self.words.word)),
+            part(second, Data::Continue, false),
+            part(last, Data::Continue, true),
+        ]
+    }
+
+    /// A message behind messages of one byte: those of the connection's name, so that each has its own place among them.
+    fn behind_bytes(&self, text: &str) -> Vec<Frame> {
+        let whole = |bytes: Vec<u8>| Frame::message(bytes, OpCode::Data(Data::Text), true);
+        let bytes = self.words.word.bytes().cycle().take(usize::try_from(What::BYTES).unwrap_or(0));
+        bytes.map(|byte| vec![byte]).chain([text.as_bytes().to_vec()]).map(whole).collect()
+    }
+
+    /// Hands frames to the network in one piece. Nothing waits before them: each message was flushed.
+    async fn at_once(&mut self, frames: Vec<Frame>) -> Result<(), Error> {
+        let mut bytes = Vec::new();
+        for mut frame in frames {
+            // The library chooses a key for what it writes itself (RFC 6455 section 5.3).
+            frame.header_mut().mask = self.words.examine.is_some().then(rand::random);
+            frame.format(&mut bytes)?;
+        }
+        self.socket.flush().await?;
+        self.socket.get_mut().write_all(&bytes).await?;
+        self.socket.get_mut().flush().await?;
+        Ok(())
+    }
+
     /// Waits for the next message and writes it down.
     pub async fn hear(&mut self) -> Heard {
         loop {
             match self.socket.next().await {
                 Some(Ok(tungstenite::Message::Text(text))) => {
-                    if let Some(heard) = self.examine(&text) {
+                    if let Some(heard) = self.examine(&text, false) {
                         return heard;
                     }
                 }
+                Some(Ok(tungstenite::Message::Binary(bytes))) => match std::str::from_utf8(&bytes) {
+                    Ok(text) => {
+                        if let Some(heard) = self.examine(text, true) {
+                            return heard;
+                        }
+                    }
+                    Err(_) => self.foreign(&bytes),
+                },
                 Some(Ok(tungstenite::Message::Close(frame))) => {
-                    let code = frame.map_or(1005, |frame| frame.code.into());
+                    let (code, reason) =
+                        frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
                     self.pen.note(Event::Ended(End::CloseFrame(code)));
+                    if !reason.is_empty() {
+                        self.pen.note(Event::Reason(Untrusted::new(&reason)));
+                    }
                     // The library answers the close; the answer leaves with the flush.
                     let _ = self.socket.flush().await;
                     return Heard::Over;
@@ -321,7 +248,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 Some(Ok(tungstenite::Message::Ping(bytes))) => self.control(What::Ping, &bytes),
                 Some(Ok(tungstenite::Message::Pong(bytes))) => self.control(What::Pong, &bytes),
                 Some(Ok(tungstenite::Message::Frame(_))) => {}
-                Some(Ok(tungstenite::Message::Binary(bytes))) => self.foreign(&bytes),
                 // Only the server has a limit that its peer may not share.
                 Some(Err(Error::Capacity(_))) if self.sent.is_some() => {
                     self.foreign(&self.observer.last_bytes());
@@ -357,21 +283,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
 
     async fn end(&mut self, why: Why) {
         self.pen.note(Event::Closed(why));
-        let code = match why {
-            Why::Shutdown => CloseCode::Away,
-            Why::Limit => CloseCode::Policy,
-            _ => CloseCode::Normal,
+        let (code, reason) = match why {
+            Why::Shutdown => (CloseCode::Away, ""),
+            Why::Limit => (CloseCode::Policy, ""),
+            Why::Farewell => (CloseCode::from(self.farewell.code), self.farewell.reason),
+            _ => (CloseCode::Normal, ""),
         };
         let farewell = async {
-            let _ = self.socket.close(Some(CloseFrame { code, reason: "".into() })).await;
+            let _ = self.socket.close(Some(CloseFrame { code, reason: reason.into() })).await;
             while let Some(Ok(_)) = self.socket.next().await {}
         };
         // Nobody is blamed for a farewell that is not answered.
         let _ = timeout(Duration::from_millis(500), farewell).await;
     }
 
-    fn examine(&mut self, text: &str) -> Option<Heard> {
+    /// Whether it came in a binary frame decides as much as its words do.
+    fn examine(&mut self, text: &str, binary: bool) -> Option<Heard> {
+        if let Some(heard) = self.examine_byte(text, binary) {
+            return Some(heard);
+        }
         let read = Message::read(text);
+        let as_sent = |what| binary == matches!(what, What::Binary | What::BinaryEcho);
         let proof = match (&read, &self.words.examine) {
             (Some(message), Some((prover, route, page))) if message.what == What::Greeting => {
                 Some(prover.examine(&message.word, page.nonce(), route))
@@ -379,7 +311,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             _ => None,
         };
         let ours = |message: &Message| proof.map_or(message.word == self.words.word, |proof| proof == Proof::Valid);
-        if let Some(message) = read.filter(ours) {
+        if let Some(message) = read.filter(ours).filter(|message| as_sent(message.what)) {
             self.proved(proof);
             self.heard_size = message.size;
             self.pen.note(Event::Received(message.what, message.number, Some(message.sent_ms)));
@@ -394,6 +326,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         self.proved(proof);
         self.foreign(text.as_bytes());
         None
+    }
+
+    /// What is no longer than all messages of one byte together, and has no byte that they have not, is one of them.
+    fn examine_byte(&mut self, text: &str, binary: bool) -> Option<Heard> {
+        let heard = self.bytes.filter(|heard| *heard < What::BYTES)?;
+        let length = u32::try_from(text.len()).ok().filter(|length| *length <= What::BYTES)?;
+        if text.bytes().any(|byte| !self.words.word.as_bytes().contains(&byte)) {
+            return None;
+        }
+        let place = usize::try_from(heard).ok()?;
+        let expected = self.words.word.bytes().cycle().nth(place);
+        let number = heard + 1;
+        self.bytes = Some(number);
+        if !binary && length == 1 && text.bytes().next() == expected {
+            self.pen.note(Event::Received(What::Byte, number, None));
+            return Some(Heard::Message(What::Byte, number));
+        }
+        self.pen.note(Event::Altered(What::Byte, number, length));
+        Some(Heard::Altered(What::Byte, number))
     }
 
     /// Writes down a ping or a pong of ours; anybody in between may send others.

@@ -7,9 +7,10 @@ use super::{ALONE, Asked, Kind};
 use crate::exchange::Proof;
 use crate::failure::Kind as FailureKind;
 use crate::io::events::{Patience, event_source, listen};
+use crate::io::handshake::{Opening, open};
 use crate::io::http::{Answer, Connection, ask, proven_body};
 use crate::io::observe::{Page, Scene, Sheet};
-use crate::io::websocket::{Heard, Opening, open};
+use crate::io::websocket::Heard;
 use crate::io::{Observer, Purpose};
 use crate::plan::Depth;
 use crate::timeline::{End, Event, What, Why};
@@ -96,7 +97,7 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
 /// Messages and their echoes on a WebSocket.
 async fn messages(scene: &Scene, sheet: &Sheet<Asked>, pace: Pace) {
     let page = sheet.ask(pace.asked(Kind::Messages, 1));
-    let Opening::Open(mut talk) = open(scene, &page, WEBSOCKET, "", "websocket").await else { return };
+    let Opening::Open(mut talk) = open(scene, &page, WEBSOCKET, "").await else { return };
     let (mut sent, mut echoed) = (0, 0);
     let began = Instant::now();
     let (mut due, mut heard_at) = (began, began);

@@ -3,9 +3,10 @@
 use super::Asked;
 use super::server::{EVENTS, WEBSOCKET};
 use crate::io::events::{Patience, event_source, listen};
+use crate::io::handshake::{Opening, open};
 use crate::io::http::ask;
 use crate::io::observe::{Page, Scene, Sheet};
-use crate::io::websocket::{Heard, Opening, open};
+use crate::io::websocket::Heard;
 use crate::timeline::{Event, What, Why};
 use crate::transport::Transport;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
 }
 
 async fn websocket(scene: &Scene, page: &Page, asked: Asked) {
-    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, "", "websocket").await else { return };
+    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, "").await else { return };
     let every = Duration::from_millis(asked.every_ms);
     let until = Instant::now() + Duration::from_millis(asked.busy_ms);
     let (mut number, mut echoed) = (0, 0);

@@ -31,6 +31,10 @@ pub const LOST_101: Code = code!("upgrade.lost-101", Broken);
 pub const FORGED: Code = code!("upgrade.forged", Broken);
 /// The 101 is genuine and was changed on the way.
 pub const ALTERED: Code = code!("upgrade.altered", Degraded);
+/// The handshake passes where it does not offer the compression that every browser offers.
+pub const EXTENSION_REFUSED: Code = code!("upgrade.extension-refused", Broken);
+/// The subprotocols that are offered do not arrive, or the one that is chosen does not.
+pub const SUBPROTOCOL_LOST: Code = code!("upgrade.subprotocol-lost", Degraded);
 /// It could not be judged.
 pub const INCONCLUSIVE: Code = code!("upgrade.inconclusive", Inconclusive);
 
@@ -42,7 +46,34 @@ pub struct Upgrade;
 pub struct Asked {
     /// The spelling of `websocket` in the `Upgrade` header.
     pub token: Token,
+    /// What it offers.
+    #[serde(default, skip_serializing_if = "Offer::is_usual")]
+    pub offer: Offer,
 }
+
+/// What a handshake offers to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Offer {
+    /// Compression, as every browser does.
+    #[default]
+    Compression,
+    /// That and two subprotocols, as an application may: [`SUBPROTOCOLS`].
+    Subprotocols,
+    /// Nothing.
+    Nothing,
+}
+
+impl Offer {
+    fn is_usual(&self) -> bool {
+        *self == Offer::Compression
+    }
+}
+
+/// The subprotocols that are offered; the names are registered nowhere, so that nothing in between has a rule for them.
+pub const SUBPROTOCOLS: &str = "v1.proxyprobe, v2.proxyprobe";
+/// The one that the server chooses.
+pub const CHOSEN: &str = "v2.proxyprobe";
 
 /// How the token is spelt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +98,8 @@ impl Probe for Upgrade {
         LOST_101,
         FORGED,
         ALTERED,
+        EXTENSION_REFUSED,
+        SUBPROTOCOL_LOST,
         INCONCLUSIVE,
     ];
     const COST: Cost = Cost::Quiet;

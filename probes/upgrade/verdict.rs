@@ -5,25 +5,42 @@ use crate::circumstances::{Doubt, broken_off};
 use crate::exchange::{Proof, Record, Witness, has_token};
 use crate::finding::Outcome;
 use crate::timeline::Event;
-use crate::transport::{Transport, Via};
+use crate::transport::{Direction, Transport, Via};
 
 /// Judges the handshake as browsers make it; the other spelling only explains it.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
-    let spelt = |token| evidence.iter().find(|exchange| exchange.asked.token == token).map(|exchange| &exchange.record);
-    let Some(record) = spelt(Token::Lower) else { return Vec::new() };
-    let Some(finding) = handshake(record, around) else { return Vec::new() };
-    let mixed_passes = spelt(Token::Mixed).is_some_and(|other| is_ours(other) && status(other) == Some(101));
+    let asked = |token, offer| {
+        let found = evidence.iter().find(|exchange| exchange.asked == Asked { token, offer });
+        found.map(|exchange| &exchange.record)
+    };
+    let Some(record) = asked(Token::Lower, Offer::Compression) else { return Vec::new() };
+    let Some(finding) = handshake(record, around) else {
+        let lost = asked(Token::Lower, Offer::Subprotocols).and_then(|record| subprotocol(record, around));
+        return lost.into_iter().collect();
+    };
+    let passes = |other: Option<&Record>| other.is_some_and(|other| is_ours(other) && status(other) == Some(101));
+    let mixed_passes = passes(asked(Token::Mixed, Offer::Compression));
+    let plain_passes = passes(asked(Token::Lower, Offer::Nothing));
     let by_the_token = finding.code == HEADER_STRIPPED || finding.code == REFUSED;
+    // What is not told by the token may be told by the offer; and what passes without it, as with the other token, is no contradiction.
+    let by_the_offer = [REFUSED, NO_ANSWER, LOST_101].contains(&finding.code);
     let finding = if mixed_passes && by_the_token {
         Finding::new(
             TOKEN_CASE_SENSITIVE,
             "The handshake passes with `Upgrade: WebSocket` and fails with `Upgrade: websocket`, which is what browsers send.",
         )
+    } else if plain_passes && !mixed_passes && by_the_offer {
+        Finding::new(
+            EXTENSION_REFUSED,
+            "The handshake passes without the offer to compress messages and fails with it; every browser makes that offer.",
+        )
     } else {
         finding
     };
     // Other WebSockets of this leg opened as a browser's does: what happened to this one is no rule.
-    let finding = if finding.outcome == Outcome::Broken && around.company.websockets_opened > usize::from(mixed_passes) {
+    let finding = if finding.outcome == Outcome::Broken
+        && around.company.websockets_opened > usize::from(mixed_passes) + usize::from(plain_passes)
+    {
         inconclusive(Doubt::Contradicted)
     } else {
         finding
@@ -31,6 +48,47 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let via = record.opened.as_ref().map(|opened| opened.via);
     let finding = finding.on(Transport::WebSocket).with("via", via.map_or("none", Via::as_str)).seen_on([record]);
     vec![if via == Some(Via::AbsoluteForm) { finding.not_decisive() } else { finding }]
+}
+
+/// What became of subprotocols that were offered, where a handshake without them passes.
+fn subprotocol(record: &Record, around: &Circumstances) -> Option<Finding> {
+    if around.unfinished(record).is_some() || around.doubt(record, last(record)).is_some() {
+        return None;
+    }
+    let notes = record.witness.notes();
+    let list = |all: Vec<&str>| all.join(", ");
+    let arrived = notes.map(|notes| list(notes.request.values("sec-websocket-protocol").collect()));
+    let answer = record.response.as_ref().filter(|head| head.status == 101).filter(|_| is_ours(record) && sent_101(record));
+    let answered = answer.map(|head| list(head.values("sec-websocket-protocol").collect()));
+    let (way, summary) = match (&arrived, &answered) {
+        (Some(arrived), _) if arrived.is_empty() => (
+            Direction::ToServer,
+            "The client offered two subprotocols, and its request arrived at the server without them.".to_owned(),
+        ),
+        // The order and the names are the client's; spaces are nobody's.
+        (Some(arrived), _) if !same_list(arrived, SUBPROTOCOLS) => (
+            Direction::ToServer,
+            format!("The client offered the subprotocols {SUBPROTOCOLS}, and {arrived} arrived at the server."),
+        ),
+        (Some(_), Some(answered)) if answered.is_empty() => {
+            (Direction::ToClient, "The server chose a subprotocol, and its 101 arrived without it.".to_owned())
+        }
+        (Some(_), Some(answered)) if answered != CHOSEN => {
+            (Direction::ToClient, format!("The server chose the subprotocol {CHOSEN}, and {answered} arrived at the client."))
+        }
+        _ => return None,
+    };
+    let via = record.opened.as_ref().map(|opened| opened.via);
+    let finding = Finding::new(SUBPROTOCOL_LOST, summary)
+        .towards(way)
+        .on(Transport::WebSocket)
+        .with("via", via.map_or("none", Via::as_str))
+        .seen_on([record]);
+    Some(if via == Some(Via::AbsoluteForm) { finding.not_decisive() } else { finding })
+}
+
+fn same_list(one: &str, other: &str) -> bool {
+    one.split(',').map(str::trim).eq(other.split(',').map(str::trim))
 }
 
 fn handshake(record: &Record, around: &Circumstances) -> Option<Finding> {

@@ -1,9 +1,10 @@
 //! The client's second conversation: many small messages at once, and then larger and larger ones.
 
-use super::server::SIZES;
+use super::server::{LARGE, SIZES};
 use super::{Asked, Part};
+use crate::io::handshake::{Opening, Wish, open_as};
 use crate::io::observe::{Scene, Sheet};
-use crate::io::websocket::{Heard, Opening, open};
+use crate::io::websocket::{Heard, LARGEST_BYTES, MESSAGE_BYTES};
 use crate::plan::Depth;
 use crate::timeline::{What, Why};
 use std::future::ready;
@@ -17,6 +18,9 @@ const SMALL: u32 = 64;
 /// The rungs. A frame's length is written in one byte up to 125 and in three from 126 on (RFC 6455 section 5.2); then fourfold steps
 /// to what fits in one TLS record, and beyond that.
 const RUNGS: &[u32] = &[125, 126, 1_024, 4_096, 16 * 1_024, 64 * 1_024];
+/// Those of a conversation of its own, which a server allows to few at once: up to what applications keep below in practice. The first
+/// ones tell the pace of the path, so that no slow link is met by a megabyte.
+const LARGE_RUNGS: &[u32] = &[125, 16 * 1_024, 64 * 1_024, 256 * 1_024, 1_024 * 1_024];
 /// Links slower than this, 64 kbit/s, are not waited for: it is what the slowest tunnels and modems carry.
 const BYTES_PER_SECOND: u64 = 8_000;
 /// A rung that will take longer than this on the way, by what the one before took, is not climbed: on a link so slow it would
@@ -25,26 +29,41 @@ const RUNG: Duration = Duration::from_secs(2);
 /// The most that is sent at once: it fits into the buffers on the way, however little of the echoes has been read.
 const AT_ONCE_BYTES: u32 = 32 * 1_024;
 
-/// Climbs; and where a message fails, asks again whether it is its size.
-pub(super) async fn observe(scene: &Scene, sheet: &Sheet<Asked>) {
+/// Climbs; and where a message fails, asks again whether it is its size. The size of the largest message of the first ladder that came
+/// back; none where one failed.
+pub(super) async fn observe(scene: &Scene, sheet: &Sheet<Asked>) -> Option<u32> {
     let rungs = match scene.plan.depth {
         Depth::Quick => RUNGS.get(..4),
         Depth::Standard => RUNGS.get(..5),
         Depth::Deep => None,
     };
     let burst = (0..BURST).map(|_| SMALL);
-    let asked = Asked::sized(Part::Sizes, BURST, burst.chain(rungs.unwrap_or(RUNGS).iter().copied()).collect());
-    if let Some(failed) = climb(scene, sheet, &asked).await {
-        climb(scene, sheet, &again(&asked, failed)).await;
+    let all = burst.chain(rungs.unwrap_or(RUNGS).iter().copied()).collect();
+    let largest = twice(scene, sheet, Asked::sized(Part::Sizes, BURST, all)).await?;
+    if scene.plan.depth == Depth::Deep {
+        twice(scene, sheet, Asked::sized(Part::Large, 0, LARGE_RUNGS.to_vec())).await?;
+    }
+    Some(largest)
+}
+
+/// The size of the largest message that came back, where none failed.
+async fn twice(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked) -> Option<u32> {
+    match climb(scene, sheet, &asked).await {
+        Ok(largest) => Some(largest),
+        Err(failed) => {
+            let _ = climb(scene, sheet, &again(&asked, failed)).await;
+            None
+        }
     }
 }
 
 /// Before the message that failed go more messages and more bytes than before, in sizes that passed: what counts either ends this
 /// conversation earlier, what looks at sizes ends it at the same message. A burst that failed is sent again.
 fn again(asked: &Asked, failed: u32) -> Asked {
+    let part = if asked.part == Part::Large { Part::LargeAgain } else { Part::Again };
     let small = (0..asked.at_once).map(|_| SMALL);
     if failed <= asked.at_once {
-        return Asked::sized(Part::Again, asked.at_once, small.collect());
+        return Asked::sized(part, asked.at_once, small.collect());
     }
     let before = usize::try_from(failed).unwrap_or(usize::MAX);
     let bytes: u32 = asked.sizes.iter().take(before).sum();
@@ -55,15 +74,20 @@ fn again(asked: &Asked, failed: u32) -> Asked {
     let count = left.div_ceil(passed) + 4;
     let fits = count * passed <= AT_ONCE_BYTES;
     let at_once = asked.at_once + if fits { count } else { 0 };
-    Asked::sized(Part::Again, at_once, small.chain((0..count).map(|_| passed)).chain([size]).collect())
+    Asked::sized(part, at_once, small.chain((0..count).map(|_| passed)).chain([size]).collect())
 }
 
-/// The number of the message that failed, if one did.
-async fn climb(scene: &Scene, sheet: &Sheet<Asked>, asked: &Asked) -> Option<u32> {
+/// The size of the largest message that came back, 0 where nothing opened; or the number of the one that failed.
+async fn climb(scene: &Scene, sheet: &Sheet<Asked>, asked: &Asked) -> Result<u32, u32> {
     let page = sheet.ask(asked.clone());
-    let Opening::Open(mut talk) = open(scene, &page, SIZES, "", "websocket").await else { return None };
+    let (route, message) = match asked.part {
+        Part::Large | Part::LargeAgain => (LARGE, LARGEST_BYTES),
+        _ => (SIZES, MESSAGE_BYTES),
+    };
+    let wish = Wish { message, ..Wish::of(route) };
+    let Opening::Open(mut talk) = open_as(scene, &page, wish).await else { return Ok(0) };
     let (mut said, mut answered) = (0, Vec::new());
-    let failed = |answered: &[u32]| (1..=asked.messages).find(|number| !answered.contains(number));
+    let failed = |answered: &[u32]| (1..=asked.messages).find(|number| !answered.contains(number)).map_or(Ok(0), Err);
     let mut pace = Pace::default();
     // The one deadline of the conversation: it moves with each message, said or heard.
     let mut patience = Instant::now() + scene.answer();
@@ -73,7 +97,10 @@ async fn climb(scene: &Scene, sheet: &Sheet<Asked>, asked: &Asked) -> Option<u32
         let under_way = |bytes: u64| Duration::from_millis(2 * bytes * 1_000 / BYTES_PER_SECOND);
         let next = said + 1;
         let all_heard = waiting.is_empty();
-        if all_heard && (said == asked.messages || (asked.part == Part::Sizes && pace.too_slow_for(asked.size(next)))) {
+        if all_heard
+            && (said == asked.messages
+                || (matches!(asked.part, Part::Sizes | Part::Large) && pace.too_slow_for(asked.size(next))))
+        {
             break;
         }
         tokio::select! {
@@ -111,7 +138,7 @@ async fn climb(scene: &Scene, sheet: &Sheet<Asked>, asked: &Asked) -> Option<u32
         }
     }
     talk.close(Why::Done).await;
-    None
+    Ok(answered.iter().filter_map(|number| asked.size(*number)).max().unwrap_or(0))
 }
 
 /// How long messages take that go one at a time.

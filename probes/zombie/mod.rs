@@ -3,7 +3,11 @@
 #[cfg(feature = "io")]
 mod client;
 #[cfg(feature = "io")]
+mod kinds;
+#[cfg(feature = "io")]
 mod ladder;
+#[cfg(feature = "io")]
+mod listen;
 #[cfg(feature = "io")]
 mod server;
 mod verdict;
@@ -14,6 +18,7 @@ use crate::exchange::Exchange;
 use crate::finding::{Code, Finding};
 use crate::plan::Cost;
 use crate::probe::Probe;
+use crate::timeline::What;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +38,16 @@ pub const GREETING_LOST: Code = code!("zombie.greeting-lost", Degraded);
 pub const FRAMES_ALTERED: Code = code!("zombie.frames-altered", Degraded);
 /// Messages up to a size pass, larger ones do not.
 pub const SIZE_LIMITED: Code = code!("zombie.size-limited", Degraded);
+/// Text passes, messages in binary frames do not.
+pub const BINARY_LOST: Code = code!("zombie.binary-lost", Degraded);
+/// Messages in one frame pass, those in several do not.
+pub const FRAGMENTS_LOST: Code = code!("zombie.fragments-lost", Degraded);
+/// Messages of one byte in quick succession do not arrive as they were sent.
+pub const SMALL_FRAMES_ALTERED: Code = code!("zombie.small-frames-altered", Degraded);
+/// Nothing of the server's arrives before the client has spoken.
+pub const GREETING_WITHHELD: Code = code!("zombie.greeting-withheld", Degraded);
+/// A close code or its words do not arrive.
+pub const CLOSE_ALTERED: Code = code!("zombie.close-altered", Note);
 /// It could not be judged.
 pub const INCONCLUSIVE: Code = code!("zombie.inconclusive", Inconclusive);
 
@@ -40,7 +55,7 @@ pub const INCONCLUSIVE: Code = code!("zombie.inconclusive", Inconclusive);
 pub struct Zombie;
 
 /// One conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// How many messages the client sends of its own accord, and in [`Part::Beat`] the server too.
     pub messages: u32,
@@ -55,6 +70,9 @@ pub struct Asked {
     /// The sizes of the client's messages in bytes, and of their echoes; empty where they are as long as they happen to be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sizes: Vec<u32>,
+    /// What the client's messages are; empty where all are frames of text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<What>,
 }
 
 /// What a conversation is for.
@@ -68,12 +86,34 @@ pub enum Part {
     Sizes,
     /// Whether the message that failed there fails again, and its size is the reason: before it goes as much in small ones.
     Again,
+    /// Whether it depends on size, for the largest messages.
+    Large,
+    /// Whether the largest message that failed there fails again.
+    LargeAgain,
+    /// Whether messages of other kinds pass: of one byte at once, binary, in pieces.
+    Kinds,
+    /// Whether the kind that failed there fails again.
+    KindsAgain,
+    /// Whether the server is heard when it speaks first, and what it closes with.
+    Listen,
 }
 
 impl Asked {
     /// A conversation of messages of these sizes.
     pub fn sized(part: Part, at_once: u32, sizes: Vec<u32>) -> Self {
-        Self { messages: u32::try_from(sizes.len()).unwrap_or(u32::MAX), every_ms: 0, part, at_once, sizes }
+        Self { messages: u32::try_from(sizes.len()).unwrap_or(u32::MAX), every_ms: 0, part, at_once, sizes, kinds: Vec::new() }
+    }
+
+    /// A conversation of messages of these kinds and sizes.
+    pub fn kinds(part: Part, all: &[(What, u32)]) -> Self {
+        let (kinds, sizes) = all.iter().copied().unzip();
+        Self { kinds, ..Self::sized(part, 0, sizes) }
+    }
+
+    /// What the message with this number is, counted from 1.
+    pub fn kind(&self, number: u32) -> What {
+        let place = number.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.kinds.get(place)).copied().unwrap_or(What::Frame)
     }
 
     /// The size of the message with this number, counted from 1.
@@ -94,6 +134,11 @@ impl Probe for Zombie {
         FRAMES_ALTERED,
         GREETING_LOST,
         SIZE_LIMITED,
+        BINARY_LOST,
+        FRAGMENTS_LOST,
+        SMALL_FRAMES_ALTERED,
+        GREETING_WITHHELD,
+        CLOSE_ALTERED,
         INCONCLUSIVE,
     ];
     const COST: Cost = Cost::Cadence;

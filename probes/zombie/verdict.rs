@@ -31,11 +31,30 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
         })
         .collect();
     // What is wrong at a beat is not said again of sizes.
+    let of = |parts: &'static [Part]| evidence.iter().filter(|exchange| parts.contains(&exchange.asked.part));
+    for parts in [&[Part::Sizes, Part::Again], &[Part::Large, Part::LargeAgain]] {
+        if findings.is_empty() {
+            let records = of(parts).map(|exchange| &exchange.record);
+            findings.extend(sizes::judge(evidence, *parts, around).map(|finding| finding.seen_on(records)));
+        }
+    }
+    // And what is wrong with sizes is not said again of kinds.
     if findings.is_empty() {
-        let sent_for_size = evidence.iter().filter(|exchange| exchange.asked.part != Part::Beat).map(|exchange| &exchange.record);
-        findings.extend(sizes::judge(evidence, around).map(|finding| finding.seen_on(sent_for_size)));
+        findings.extend(kinds::judge(&of(&[Part::Kinds, Part::KindsAgain]).collect::<Vec<_>>(), around));
+        findings.extend(listen::judge(&of(&[Part::Listen]).collect::<Vec<_>>(), around));
+        findings.extend(farewell::judge(&of(&[Part::Kinds, Part::KindsAgain, Part::Listen]).collect::<Vec<_>>(), around));
+        one_doubt(&mut findings);
     }
     findings
+}
+
+/// One question that stays open is as good as several.
+fn one_doubt(findings: &mut Vec<Finding>) {
+    let mut doubts = 0;
+    findings.retain(|finding| {
+        doubts += usize::from(finding.code == INCONCLUSIVE);
+        finding.code != INCONCLUSIVE || doubts == 1
+    });
 }
 
 fn conversation(exchange: &Exchange<Asked>, around: &Circumstances) -> Option<Finding> {
@@ -212,6 +231,9 @@ fn inconclusive(doubt: Doubt) -> Finding {
         .with("reason", doubt.as_str())
 }
 
+mod farewell;
+mod kinds;
+mod listen;
 mod sizes;
 #[cfg(test)]
 mod tests;

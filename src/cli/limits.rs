@@ -35,6 +35,9 @@ pub struct LimitFlags {
     /// Bytes of one message on a WebSocket
     #[arg(long, value_name = "BYTES", default_value_t = largest_message(), value_parser = value_parser!(u32).range(128..=i64::from(largest_message())))]
     pub max_message_bytes: u32,
+    /// Conversations at once of messages of up to 1 MiB; each takes up to 5 MiB of memory
+    #[arg(long, value_name = "N", default_value_t = Limits::default().large)]
+    pub max_large: usize,
     /// Bytes of a request head
     #[arg(long, value_name = "BYTES", default_value_t = 32_768, value_parser = value_parser!(u32).range(8_192..=1_048_576))]
     pub max_head_bytes: u32,
@@ -79,6 +82,7 @@ impl LimitFlags {
             sent: self.max_sent_bytes,
             message: usize::try_from(self.max_message_bytes).unwrap_or(usize::MAX),
             head_bytes: usize::try_from(self.max_head_bytes).unwrap_or(usize::MAX),
+            large: self.max_large,
             streams: self.max_streams,
             reports: self.max_reports,
             head: Duration::from_secs(self.head_seconds),

@@ -19,7 +19,7 @@ use proxyprobe_probes::latency;
 use proxyprobe_probes::reach::{self, Step};
 use proxyprobe_probes::sse::{self, Kind};
 use proxyprobe_probes::transport::{Leg, Transport};
-use proxyprobe_probes::upgrade::{self, Token};
+use proxyprobe_probes::upgrade::{self, Offer, Token};
 use proxyprobe_probes::zombie::{self, Part};
 use proxyprobe_probes::{Evidence, also, h2, headers, lifetime, long_poll, tls};
 
@@ -110,7 +110,11 @@ fn upgrading(asked: &upgrade::Asked) -> String {
         Token::Lower => "websocket",
         Token::Mixed => "WebSocket",
     };
-    format!("Upgrade: {token}")
+    match asked.offer {
+        Offer::Compression => format!("Upgrade: {token}"),
+        Offer::Subprotocols => format!("Upgrade: {token}, subprotocols"),
+        Offer::Nothing => format!("Upgrade: {token}, no offers"),
+    }
 }
 
 fn conversing(asked: &zombie::Asked) -> String {
@@ -118,7 +122,12 @@ fn conversing(asked: &zombie::Asked) -> String {
         (Part::Beat, _) => format!("{} messages each way", asked.messages),
         (Part::Sizes, Some(largest)) => format!("messages up to {largest} bytes"),
         (Part::Again, Some(largest)) => format!("{largest} bytes once more"),
-        (Part::Sizes | Part::Again, None) => "messages of many sizes".to_owned(),
+        (Part::Large, Some(largest)) => format!("messages up to {} KiB", largest / 1_024),
+        (Part::LargeAgain, Some(largest)) => format!("{} KiB once more", largest / 1_024),
+        (Part::Sizes | Part::Again | Part::Large | Part::LargeAgain, None) => "messages of many sizes".to_owned(),
+        (Part::Kinds, _) => "bytes, pieces, binary".to_owned(),
+        (Part::KindsAgain, _) => "one kind once more".to_owned(),
+        (Part::Listen, _) => "the server speaks first".to_owned(),
     }
 }
 

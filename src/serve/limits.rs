@@ -21,7 +21,7 @@ pub struct Limits {
     pub record: usize,
     /// Connections of one run of which raw heads and ClientHellos are kept too: a run has six of them, of at most 40 KB each.
     pub below: usize,
-    /// Bytes that one run is sent in messages and events. A deep run is sent about 2 MiB; ten of the largest messages a second for
+    /// Bytes that one run is sent in messages and events. A deep run is sent about 5 MiB; ten of the largest messages a second for
     /// a minute are 38 MiB.
     pub sent: usize,
     /// Bytes of all records together: 2,000 standard runs, and room.
@@ -34,8 +34,12 @@ pub struct Limits {
     pub head: Duration,
     /// The most bytes of a request head: twice what browsers send with large cookies.
     pub head_bytes: usize,
-    /// The most bytes of a message on a WebSocket: the last rung of the deepest ladder of sizes.
+    /// The most bytes of a message on a WebSocket: the last rung of the ladder of sizes that all have.
     pub message: usize,
+    /// Conversations at once whose messages may have 1 MiB, which is the last rung of the deepest ladder: each may keep 5 MiB, the message and
+    /// what is made of it. On a fast path each takes half a second, so that fifty deep runs of two legs that begin together get through in two,
+    /// which is how long they wait for one another.
+    pub large: usize,
     /// Streams at once on one HTTP/2 connection, as nginx and HAProxy allow about a hundred.
     pub streams: u32,
     /// Reports that arrive at once, of 8 MiB each.
@@ -63,6 +67,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             head_bytes: 32 * 1024,
             message: proxyprobe_probes::io::websocket::MESSAGE_BYTES,
+            large: 32,
             streams: 100,
             reports: 8,
             longest: Duration::from_secs(20 * 60),

@@ -136,6 +136,8 @@ struct Inner {
     fleet: Option<Arc<Fleet>>,
     /// For reports that are arriving.
     reports: Semaphore,
+    /// For conversations of large messages.
+    large: Arc<Semaphore>,
     lag: Mutex<lag::Lag>,
     tokens: Mutex<Arc<[Token]>>,
     proxy_protocol: bool,
@@ -162,6 +164,7 @@ impl Server {
             runs: Runs::new(options.entropy, options.limits, door.clone(), options.fleet.clone()),
             door,
             reports: Semaphore::new(options.limits.reports),
+            large: Arc::new(Semaphore::new(options.limits.large)),
             lag: Mutex::default(),
             tokens: Mutex::new(options.tokens.into()),
             proxy_protocol: options.proxy_protocol,

@@ -196,6 +196,8 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         longest: server.0.limits.longest,
         until: came.until,
         message: server.0.limits.message,
+        chosen: None,
+        large: server.0.large.clone(),
         sent: run.sent.clone(),
         held: Arc::new((run.clone(), server.0.metrics.request(route))),
     };

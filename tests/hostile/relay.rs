@@ -5,7 +5,16 @@ use std::io::{Read, Write, copy};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 /// The routes of all WebSockets: one of them that behaves would make no rule of what the others do.
-pub(crate) const WEBSOCKETS: &[&str] = &["upgrade", "zombie", "zombie-sizes", "idle-websocket", "lifetime-websocket"];
+pub(crate) const WEBSOCKETS: &[&str] = &[
+    "upgrade",
+    "upgrade-subprotocol",
+    "zombie",
+    "zombie-sizes",
+    "zombie-kinds",
+    "zombie-listen",
+    "idle-websocket",
+    "lifetime-websocket",
+];
 /// The routes of all event streams.
 pub(crate) const STREAMS: &[&str] = &["sse", "idle-sse", "lifetime-sse"];
 

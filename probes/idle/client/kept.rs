@@ -4,8 +4,9 @@ use super::{events, stay, wait_for};
 use crate::idle::server::WEBSOCKET;
 use crate::idle::{Asked, Kept, Sign};
 use crate::io::Io;
+use crate::io::handshake::{Opening, open};
 use crate::io::observe::{Opening as Ready, Page, Scene};
-use crate::io::websocket::{Heard, Opening, Talk, open};
+use crate::io::websocket::{Heard, Talk};
 use crate::timeline::{Event, What, Why};
 use crate::transport::Transport;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(super) async fn keep_up(scene: &Scene, page: &Page, asked: Asked, kept: Kept
         Sign::ServerBytes => format!("?signs=ticks&every_ms={}", kept.every_ms),
         _ => String::new(),
     };
-    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, &query, "websocket").await else { return };
+    let Opening::Open(mut talk) = open(scene, page, WEBSOCKET, &query).await else { return };
     if !exchange(scene, page, &mut talk, 1).await {
         return;
     }

@@ -13,7 +13,7 @@ const UNANSWERED: &str = "opened@0 request@0 gave-up@3500";
 const MISSING_SOMETHING: &str = "opened@0 request@0 426@20 done@20";
 
 fn asked(token: Token, record: Record) -> Exchange<Asked> {
-    Exchange { asked: Asked { token }, record }
+    Exchange { asked: Asked { token, offer: Offer::Compression }, record }
 }
 
 fn judged(client: &str, server: &str, around: &Circumstances) -> Vec<Finding> {
@@ -226,5 +226,58 @@ fn odd_evidence_is_judged_without_a_panic() {
     check(&[
         ("nothing", judge(&[], &around()), ""),
         ("an empty record", judged("", "absent", &around()), "upgrade.inconclusive"),
+    ]);
+}
+
+/// A handshake that offers subprotocols: what arrived at the server, and what arrived of its choice.
+fn offered(record: Record, arrived: &[&str], chosen: &[&str]) -> Vec<Finding> {
+    let mut record = record;
+    let fields = |values: &[&str]| headers(&values.iter().map(|value| ("sec-websocket-protocol", *value)).collect::<Vec<_>>());
+    if let Witness::Whole(notes) | Witness::Partial(notes) = &mut record.witness {
+        notes.request.headers.extend(fields(arrived));
+    }
+    if let Some(head) = &mut record.response {
+        head.headers.extend(fields(chosen));
+    }
+    let with = Exchange { asked: Asked { token: Token::Lower, offer: Offer::Subprotocols }, record };
+    judge(&[asked(Token::Lower, self::record(GOOD, ACCEPTED)), with], &around())
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_subprotocol_arrives_or_is_lost() {
+    let of = |arrived: &[&str], chosen: &[&str]| offered(record(GOOD, ACCEPTED), arrived, chosen);
+    let there = "upgrade.subprotocol-lost direction=to-server transport=websocket via=direct outcome=degraded";
+    let back = "upgrade.subprotocol-lost direction=to-client";
+    check(&[
+        ("as sent, as chosen", of(&[SUBPROTOCOLS], &[CHOSEN]), ""),
+        ("in two fields", of(&["v1.proxyprobe", "v2.proxyprobe"], &[CHOSEN]), ""),
+        ("without a space", of(&["v1.proxyprobe,v2.proxyprobe"], &[CHOSEN]), ""),
+        ("the offer is gone", of(&[], &[]), there),
+        ("half of the offer is gone", of(&["v1.proxyprobe"], &[]), there),
+        ("the choice is gone", of(&[SUBPROTOCOLS], &[]), back),
+        ("another choice", of(&[SUBPROTOCOLS], &["v1.proxyprobe"]), back),
+        ("the record is absent", offered(record(GOOD, "absent"), &[], &[]), ""),
+        ("the record is partial", offered(record(GOOD, &format!("partial {ACCEPTED}")), &[], &[]), ""),
+        ("an older server does not know the route", offered(record("unproven opened@0 request@0 404@20 done@20", "empty"), &[], &[]), ""),
+        ("nothing came back", offered(record(UNANSWERED, ACCEPTED), &[SUBPROTOCOLS], &[]), ""),
+        ("in absolute form", offered(record(&format!("absolute-form {GOOD}"), ACCEPTED), &[], &[]), "upgrade.subprotocol-lost decisive=false"),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_handshake_that_passes_without_its_offer_is_refused_for_it() {
+    let three = |lower: (&str, &str), mixed: (&str, &str), plain: (&str, &str)| {
+        let plain = Exchange { asked: Asked { token: Token::Lower, offer: Offer::Nothing }, record: record(plain.0, plain.1) };
+        let all = [asked(Token::Lower, record(lower.0, lower.1)), asked(Token::Mixed, record(mixed.0, mixed.1)), plain];
+        judge(&all, &beside(Company { websockets_opened: 1, ..Company::default() }))
+    };
+    let (good, refused, lost) = ((GOOD, ACCEPTED), (FORBIDDEN, "empty"), (UNANSWERED, "empty"));
+    check(&[
+        ("refused with it, accepted without", three(refused, refused, good), "upgrade.extension-refused outcome=broken"),
+        ("no answer to it", three(lost, lost, good), "upgrade.extension-refused"),
+        ("refused without it, too", three(refused, refused, refused), "upgrade.inconclusive reason=contradicted"),
+        ("what passes without it is not our server", three(refused, refused, ("unproven opened@0 request@0 101@20 fin@30", "empty")), "upgrade.inconclusive"),
     ]);
 }

@@ -16,15 +16,16 @@ enum Went {
 }
 
 /// Judges the ladder, and what followed it.
-pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+pub(super) fn judge(evidence: &[Exchange<Asked>], parts: [Part; 2], around: &Circumstances) -> Option<Finding> {
     let of = |part| evidence.iter().find(|exchange| exchange.asked.part == part);
-    let ladder = of(Part::Sizes)?;
+    let [first, second] = parts;
+    let ladder = of(first)?;
     let (number, way) = match went(ladder, around)? {
         Went::Well => return None,
         Went::Says(finding) => return Some(finding),
         Went::Stopped { number, way } => (number, way),
     };
-    let again = of(Part::Again).and_then(|again| Some((&again.asked, went(again, around)?)));
+    let again = of(second).and_then(|again| Some((&again.asked, went(again, around)?)));
     let (at_the_same, same_way) = match again {
         None => return Some(unjudged(Doubt::Unclear)),
         Some((_, Went::Well)) => return Some(unjudged(Doubt::Contradicted)),

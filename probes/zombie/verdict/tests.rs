@@ -19,7 +19,7 @@ fn heard(client: &str, server: &str) -> Record {
 }
 
 fn beat() -> Asked {
-    Asked { messages: 4, every_ms: 250, part: Part::Beat, at_once: 0, sizes: Vec::new() }
+    Asked { messages: 4, every_ms: 250, ..Asked::default() }
 }
 
 fn of(record: Record, around: &Circumstances) -> Vec<Finding> {

@@ -94,7 +94,7 @@ impl Ending {
     /// Whether it came about as one of the two ends had planned it.
     pub fn is_planned(&self) -> bool {
         match (&self.how, self.by) {
-            (How::Closed(Why::Done | Why::Abort), _) => true,
+            (How::Closed(Why::Done | Why::Abort | Why::Farewell), _) => true,
             (How::Closed(Why::AfterPeer) | How::Ended(_), By::Client) => true,
             (How::Closed(Why::AfterPeer) | How::Ended(End::Complete | End::Fin | End::CloseFrame(_)), By::Server) => true,
             // An answer says itself where it ends.
@@ -106,7 +106,7 @@ impl Ending {
     /// In a word or two, for a column: nothing of it comes from the network.
     pub fn short(&self) -> String {
         match &self.how {
-            How::Closed(Why::Done | Why::AfterPeer) => "closed".to_owned(),
+            How::Closed(Why::Done | Why::AfterPeer | Why::Farewell) => "closed".to_owned(),
             How::Closed(Why::Abort) => "given up by plan".to_owned(),
             How::Closed(Why::Shutdown) => "server shut down".to_owned(),
             How::Closed(Why::Limit) => "server's limit".to_owned(),
@@ -139,6 +139,7 @@ impl Ending {
             How::Closed(Why::Done) => "closed when all was done".to_owned(),
             How::Closed(Why::AfterPeer) => "closed because the other side had".to_owned(),
             How::Closed(Why::Abort) => "given up early, as planned".to_owned(),
+            How::Closed(Why::Farewell) => "closed as planned, with a code of its own".to_owned(),
             How::Closed(Why::Shutdown) => "closed by the server, which was shutting down".to_owned(),
             How::Closed(Why::Limit) => "closed by a limit of the server".to_owned(),
             How::Ended(End::Fin) => "ended by FIN".to_owned(),

@@ -89,6 +89,10 @@ fn seen(timeline: &Timeline, is_client: bool, own: &dyn Fn(u64) -> u64, other: &
             Event::Response(_) => arrival(Some(RESPONSE), None, Fate::Arrived),
             // It came with the request.
             Event::Received(What::LastEventId, ..) => continue,
+            // The other end's library answers pings and does not write that down.
+            Event::Received(What::Pong, ..) => arrival(None, None, Fate::Arrived),
+            // They came with the message behind them.
+            Event::Received(What::Byte, ..) => continue,
             Event::Received(what, number, said) => arrival(Some(named(*what, *number)), said.map(other), Fate::Arrived),
             Event::Altered(what, number, _) => arrival(Some(named(*what, *number)), None, Fate::Changed),
             // Of more than one message, or of less: it has no name of its own.

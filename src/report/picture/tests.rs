@@ -40,7 +40,7 @@ fn hearing(around: Circumstances, evidence: Vec<(ProbeId, Leg, Evidence)>) -> He
 }
 
 fn upgrade(record: Record) -> Evidence {
-    Evidence::Upgrade(vec![Exchange { asked: upgrade::Asked { token: Token::Lower }, record }])
+    Evidence::Upgrade(vec![Exchange { asked: upgrade::Asked { token: Token::Lower, offer: Offer::Compression }, record }])
 }
 
 /// The only lane of a hearing with this one connection.
@@ -156,7 +156,10 @@ fn a_silence_is_where_neither_end_saw_anything() {
 
 #[test]
 fn the_deciding_leg_comes_first_and_what_is_too_much_is_counted() {
-    let one = || Exchange { asked: upgrade::Asked { token: Token::Lower }, record: record(&[(0, Event::Opened)], None) };
+    let one = || Exchange {
+        asked: upgrade::Asked { token: Token::Lower, offer: Offer::Compression },
+        record: record(&[(0, Event::Opened)], None),
+    };
     let evidence = vec![
         (ProbeId::Upgrade, Leg::Http, Evidence::Upgrade(vec![one()])),
         (ProbeId::Upgrade, Leg::Https, Evidence::Upgrade((0..MAX_LANES).map(|_| one()).collect())),

@@ -191,6 +191,11 @@ impl Head {
         self.get("upgrade").is_some_and(|token| token.eq_ignore_ascii_case("websocket"))
     }
 
+    /// Whether an answer is an event stream by its type.
+    pub fn is_event_stream(&self) -> bool {
+        self.get("content-type").is_some_and(|of| of.to_ascii_lowercase().starts_with("text/event-stream"))
+    }
+
     /// Whether a request asks for an event stream.
     pub fn wants_events(&self) -> bool {
         self.get("accept").is_some_and(|types| types.contains("text/event-stream"))

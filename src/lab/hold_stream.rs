@@ -14,9 +14,9 @@ pub(super) const ENTRY: Entry = Entry {
     parameters: &[
         Parameter {
             name: "which",
-            kind: Kind::Choice(&["event-streams", "always", "not-asked-for", "close-delimited"]),
+            kind: Kind::Choice(&["event-streams", "always", "text", "not-asked-for", "close-delimited"]),
             default: "event-streams",
-            means: "the answers that it holds: by their type, all, those that were not asked for with Accept: text/event-stream, those that end with their connection",
+            means: "the answers that it holds: event streams by their type, all, those of the type text/plain, those that were not asked for with Accept: text/event-stream, those that end with their connection",
         },
         Parameter {
             name: "hint",
@@ -34,6 +34,7 @@ pub(super) const ENTRY: Entry = Entry {
     build: |spec, _| {
         let which = match spec.word("which") {
             "always" => Held::Always,
+            "text" => Held::Text,
             "not-asked-for" => Held::NotAskedFor,
             "close-delimited" => Held::CloseDelimited,
             _ => Held::EventStreams,
@@ -60,6 +61,8 @@ enum Held {
     Always,
     /// Those of the type `text/event-stream`.
     EventStreams,
+    /// Those of the type `text/plain`.
+    Text,
     /// Those that were not asked for with `Accept: text/event-stream`.
     NotAskedFor,
     /// Those whose end only the end of the connection tells.
@@ -71,9 +74,8 @@ impl HoldStream {
         let answer = &stream.answer;
         let chosen = match self.which {
             Held::Always => true,
-            Held::EventStreams => {
-                answer.get("content-type").is_some_and(|of| of.to_ascii_lowercase().starts_with("text/event-stream"))
-            }
+            Held::EventStreams => answer.is_event_stream(),
+            Held::Text => answer.get("content-type").is_some_and(|of| of.to_ascii_lowercase().starts_with("text/plain")),
             Held::NotAskedFor => !stream.request.wants_events(),
             Held::CloseDelimited => answer.get("transfer-encoding").or(answer.get("content-length")).is_none(),
         };

@@ -24,9 +24,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Passes a request for an event stream on and reads the head of the answer; everything else just passes.
+    /// Passes a request on and reads the head of the answer, which is one to a request for an event stream or of its type;
+    /// everything else just passes.
     pub(super) async fn of_events(client: Io, onward: Onward) -> Option<Self> {
-        Self::of(client, onward, Head::wants_events).await
+        let stream = Self::of(client, onward, |request| !request.wants_websocket()).await?;
+        if !stream.request.wants_events() && !stream.answer.is_event_stream() {
+            stream.pass().await;
+            return None;
+        }
+        Some(stream)
     }
 
     /// The same for requests of another choice. What switches protocols or has no body passes in any case.

@@ -202,4 +202,14 @@ pub(crate) async fn limit_connections() {
     assert_eq!(bench.connects().end().await, End::Reset);
     bench.nobody_arrived();
     bytes_pass("limit-connections:at-once=1").await;
+    // Those beyond wait, and come in when there is room.
+    let mut bench = Bench::new("limit-connections:at-once=1,then=waits");
+    let (client, mut server) = opened(&mut bench).await;
+    let _beyond = bench.connects();
+    sleep(Duration::from_secs(60)).await;
+    bench.nobody_arrived();
+    drop(client);
+    assert_eq!(server.end().await, End::Fin);
+    drop(server);
+    bench.arrives().await;
 }

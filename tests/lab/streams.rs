@@ -145,7 +145,7 @@ pub(crate) async fn gets_at(client: &mut Peer, start: Instant, at: u128, bytes: 
 }
 
 pub(crate) async fn hold_stream() {
-    for which in ["event-streams", "always", "not-asked-for", "close-delimited"] {
+    for which in ["event-streams", "always", "text", "not-asked-for", "close-delimited"] {
         for hint in ["ignored", "obeyed"] {
             for head in ["held", "passed"] {
                 let boxes = format!("hold-stream:which={which},hint={hint},head={head}");
@@ -156,6 +156,7 @@ pub(crate) async fn hold_stream() {
                             for framing in ["Transfer-Encoding: chunked", "Content-Length: 10", "X-Own: 3"] {
                                 let chosen = match which {
                                     "event-streams" => of != "text/plain",
+                                    "text" => of == "text/plain",
                                     "not-asked-for" => request == GET,
                                     "close-delimited" => framing == "X-Own: 3",
                                     _ => true,

@@ -187,7 +187,7 @@ impl Circumstances {
         if self.company.stalls_ms.iter().any(touches) {
             return Some(Doubt::PathStalled);
         }
-        if self.company.connections_limited && refused_at_the_door(record) {
+        if self.company.connections_limited && (refused_at_the_door(record) || turned_down(record)) {
             return Some(Doubt::ConnectionsLimited);
         }
         let gave_up = record.client.first(|e| *e == Event::GaveUp).is_some();
@@ -236,6 +236,12 @@ impl Circumstances {
 /// Whether a connection did not come about, or ended before an answer, and the server never saw the request.
 pub fn refused_at_the_door(record: &Record) -> bool {
     record.response.is_none() && record.witness.notes().is_none() && record.client.first(|e| matches!(e, Event::GaveUp)).is_none()
+}
+
+/// Whether somebody else answered a request with an error, and the server never saw it.
+pub fn turned_down(record: &Record) -> bool {
+    let error = record.response.as_ref().is_some_and(|head| head.status >= 400);
+    error && record.proof == Proof::None && record.witness.notes().is_none()
 }
 
 /// The end of a connection that no WebSocket close frame and no HTTP framing announced.
@@ -299,6 +305,19 @@ mod tests {
         assert_eq!(around.doubt(&ended(0, 5000), 5000), Some(Doubt::OwnEnd));
         let known = Record { witness: Witness::Whole(ServerNotes::default()), ..ended(0, 5000) };
         assert_eq!(around.doubt(&known, 5000), None, "the server has a record of it");
+    }
+
+    /// Where a ladder was turned down beyond a number, another connection's refusal may be the same one.
+    #[test]
+    fn a_refusal_by_status_is_that_of_the_limit_where_there_is_one() {
+        let limited = Company { connections_limited: true, ..Default::default() };
+        let around = Circumstances { company: limited, ..Default::default() };
+        let doubt = |client: &str, server: &str| around.doubt(&crate::testing::record(client, server), 30);
+        let forbidden = "unproven opened@0 request@0 503@20 foreign@21 done@21";
+        assert_eq!(doubt(forbidden, "empty"), Some(Doubt::ConnectionsLimited));
+        assert_eq!(doubt(forbidden, "request@10 200@10"), None, "the server saw it");
+        assert_eq!(doubt("unproven opened@0 request@0 200@20 foreign@21 done@21", "empty"), None, "a page is no refusal");
+        assert_eq!(Circumstances::default().doubt(&crate::testing::record(forbidden, "empty"), 30), None);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Company {
     pub oldest_websocket_ms: u64,
     /// The same of event streams; a held request is none.
     pub oldest_stream_ms: u64,
+    /// From when to when each connection of the leg was open.
+    pub open_ms: Vec<(u64, u64)>,
 }
 
 /// Connections that end within this window ended together: a reload or a death takes them all in one scheduling round of the
@@ -67,10 +69,21 @@ impl Company {
             websockets_opened: websockets().count(),
             websocket_talked: websockets().any(|record| record.client.received(What::Echo).len() >= TALKED),
             oldest_websocket_ms: own().filter(|record| is_websocket(record)).filter_map(life).max().unwrap_or(0),
+            open_ms: own().filter_map(open).collect(),
             oldest_stream_ms: own().filter(|record| is_stream(record)).filter_map(life).max().unwrap_or(0),
             events_flowed_ms: own().filter(|record| record.proof == Proof::Valid).map(flow).max().unwrap_or(0),
         }
     }
+
+    /// How many connections of the leg were open at a time.
+    pub fn open_at(&self, at_ms: u64) -> usize {
+        self.open_ms.iter().filter(|(from, to)| (*from..*to).contains(&at_ms)).count()
+    }
+}
+
+/// From when to when a connection was open, as far as its client tells.
+fn open(record: &Record) -> Option<(u64, u64)> {
+    Some((record.client.first(|e| matches!(e, Event::Opened))?, record.client.entries.last()?.at_ms))
 }
 
 fn is_websocket(record: &Record) -> bool {

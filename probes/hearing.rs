@@ -1,7 +1,7 @@
 //! A whole run as one value, and everything that is concluded from it.
 
 use crate::causes;
-use crate::circumstances::{Circumstances, refused_at_the_door};
+use crate::circumstances::{Circumstances, refused_at_the_door, turned_down};
 use crate::company::{Company, Member};
 use crate::exchange::{Exchange, Proof, Record, ServerNotes, Witness};
 use crate::finding::{Code, Finding, Outcome, Verdict};
@@ -287,6 +287,8 @@ impl Hearing {
                         let apart = [zombie::Part::Kinds, zombie::Part::KindsAgain, zombie::Part::Listen];
                         all.iter().filter(|one| !apart.contains(&one.asked.part)).map(|one| &one.record).collect()
                     }
+                    // What holds streams of one form, or too many at once, is no trouble of the path.
+                    Evidence::Sse(all) => all.iter().filter(|one| one.asked.kind.is_usual()).map(|one| &one.record).collect(),
                     other => other.records(),
                 };
                 members.extend(records.into_iter().map(|record| Member { leg: *leg, busy: busy(*probe), record }));
@@ -299,8 +301,18 @@ impl Hearing {
             && [true, false].into_iter().any(|kind| {
                 let mut of_kind = ladder.iter().filter(|record| tunnelled(record) == kind);
                 of_kind.clone().any(|record| refused_at_the_door(record)) && of_kind.any(|record| !refused_at_the_door(record))
-            });
+            })
+            || self.turned_down_beyond(leg);
         Company { connections_limited, ..Company::of(leg, &members) }
+    }
+
+    /// Whether something in between answered some connections of a ladder with an error and let others of their kind in.
+    fn turned_down_beyond(&self, leg: Leg) -> bool {
+        let Some(Evidence::Idle(all)) = self.evidence.get(&ProbeId::Idle).and_then(|legs| legs.get(&leg)) else { return false };
+        Transport::ALL.into_iter().any(|transport| {
+            let mut of_kind = all.iter().filter(|one| one.asked.transport == transport).map(|one| &one.record);
+            of_kind.clone().any(turned_down) && of_kind.any(|record| record.proof == Proof::Valid)
+        })
     }
 
     fn transport(&self, transport: Transport, leg: Leg, findings: &[Finding]) -> TransportVerdict {

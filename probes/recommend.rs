@@ -187,10 +187,9 @@ impl Situation {
     /// a stream of a type that no EventSource accepts, unless the client reads streams by itself.
     fn usable(&self, transport: Transport) -> bool {
         let found = |code| self.findings.iter().any(|f| f.code == code);
-        let reads_itself = matches!(self.answers.client, Client::Node | Client::Mobile);
         let useless = match transport {
             Transport::WebSocket => found(zombie::FRAMES_ALTERED) || found(zombie::SMALL_FRAMES_ALTERED),
-            Transport::Sse => found(sse::CONTENT_TYPE_CHANGED) && !reads_itself,
+            Transport::Sse => found(sse::CONTENT_TYPE_CHANGED) && !self.reads_itself(),
             Transport::LongPolling => false,
         };
         !useless && (self.verdict(transport).is_usable() || (transport == Transport::Sse && self.mended()))
@@ -201,10 +200,27 @@ impl Situation {
         self.usable(Transport::Sse) && self.answers.client != Client::Constrained && !self.starved()
     }
 
-    /// Whether everything that is wrong with event streams is mended by headers.
+    /// Whether the client reads streams by itself, and so may ask for any form of them.
+    fn reads_itself(&self) -> bool {
+        matches!(self.answers.client, Client::Node | Client::Mobile)
+    }
+
+    /// What is wrong with event streams.
+    fn wrong_with_streams(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.code.probe() == "sse" && f.blames())
+    }
+
+    /// Whether everything that is wrong with event streams is mended by another form of them that the client can have.
     fn mended(&self) -> bool {
-        let mut wrong = self.findings.iter().filter(|f| f.code.probe() == "sse" && f.blames()).peekable();
-        wrong.peek().is_some() && wrong.all(|f| f.word("mended_by").is_some())
+        // An EventSource cannot choose what it asks for, and takes no other type.
+        let for_it = |f: &Finding| f.measured.get("mended_for_event_source") != Some(&false.into()) || self.reads_itself();
+        let mut wrong = self.wrong_with_streams().peekable();
+        wrong.peek().is_some() && wrong.all(|f| f.word("mended_by").is_some() && for_it(f))
+    }
+
+    /// Whether headers of the server's are enough for that.
+    fn mended_by_headers(&self) -> bool {
+        self.wrong_with_streams().all(|f| f.word("mended_by").is_some_and(|by| by.contains("X-Accel-Buffering")))
     }
 
     /// Whether events arrive only when others follow them, or in a trickle: it works, but not for anything that should be on time.

@@ -91,7 +91,13 @@ pub struct RunStart {
     /// What the server offers by HTTP/2 on its TLS leg.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http2: Option<Offered>,
+    /// What the server knows that not every one of this protocol does, by names such as [`STREAM_FORMS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knows: Vec<Untrusted>,
 }
+
+/// The parameters `type` and `close` of the route `sse`.
+pub const STREAM_FORMS: &str = "stream-forms";
 
 impl RunStart {
     /// Whether its id and its key are what they should be. The id stands in the paths of requests: another text there could be a

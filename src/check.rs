@@ -225,6 +225,7 @@ impl Run {
                 front_headers: start.front_headers.clone(),
                 certificate_sha256: start.certificate_sha256.clone(),
                 http2: start.http2,
+                knows: start.knows.clone(),
             },
             opening: None,
             calm: None,

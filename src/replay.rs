@@ -228,6 +228,7 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "sse.cut" if number("age_ms").is_none() => Part::Cannot("the report does not say when"),
         "sse.cut" => one(format!("cut-streams:after={}ms", number("age_ms").unwrap_or(0))),
         "sse.last-event-id-removed" => plays("edit-headers:how=drop-last-event-id"),
+        "sse.other-forms-hurt" => forms(finding),
         "sse.refused" if number("status") == Some(200) => plays("show-progress-page"),
         "sse.refused" => one(format!("answer-requests:only=streams,status={}", number("status").unwrap_or(403))),
         "long_poll.cut" => match number("after_ms") {
@@ -257,7 +258,9 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         "h2.silent-stream-ended" => {
             one(format!("edit-http2:resets=silent,after={}ms", number("after_ms").unwrap_or_else(between)))
         }
-        "idle.ladder-limited" => Part::Cannot("the report does not say how many connections are allowed at once"),
+        "idle.ladder-limited" | "sse.streams-limited" => {
+            Part::Cannot("the report does not say how many connections are allowed at once")
+        }
         "idle.unsteady" => Part::Cannot("what is unsteady has no rule that could be played"),
         "tls.handshake-refused" if word("how") == "closed" => plays("end-client-hello:by=fin"),
         "tls.handshake-refused" => plays("end-client-hello"),
@@ -267,6 +270,25 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
         id if id.ends_with(".inconclusive") => Part::Cannot("it is not known what happened"),
         _ => Part::Cannot("the lab has no middlebox for it"),
     }
+}
+
+/// What holds the form that is hurt, where the lab has it.
+fn forms(finding: &Finding) -> Part {
+    let forms: Vec<&str> = finding
+        .measured
+        .get("forms")
+        .and_then(|forms| forms.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|form| form.as_str())
+        .collect();
+    let which = match forms.as_slice() {
+        ["Content-Type: text/plain: buffered-until-end"] => "text",
+        ["Accept: */*: buffered-until-end"] => "not-asked-for",
+        ["not chunked: buffered-until-end"] => "close-delimited",
+        _ => return Part::Cannot("the lab has no middlebox for these forms"),
+    };
+    Part::Plays(vec![format!("hold-stream:which={which}")])
 }
 
 /// What stands for the fate of a request.

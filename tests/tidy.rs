@@ -234,6 +234,7 @@ const NOT_PLAYED: &[(&str, &str)] = &[
     ("reach.self-signed-server", "the server's own doing"),
     ("tls.certificate-invalid", "the other leg tells whose certificate it is"),
     ("upgrade.inconclusive", "a doubt, not a behaviour"),
+    ("latency.inconclusive", "a doubt, not a behaviour"),
     ("idle.unsteady", "a limit without a rule"),
     ("long_poll.refused", "the server cannot be reached either where all requests are refused"),
     ("h2.flow-control-stalled", "the lab passes windows as they are"),

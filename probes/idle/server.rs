@@ -1,6 +1,6 @@
 //! The server's half: keeps still, speaks first when asked to, or shows that it is alive, in one way.
 
-use crate::io::events::{Schedule, stream_reply};
+use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
 use crate::io::testify::{Beat, Call, Manner, Reply, converse};
 use crate::timeline::What;
 use std::time::Duration;
@@ -22,7 +22,17 @@ pub(super) async fn testify(call: Call) -> Reply {
         let silence = silence.unwrap_or_default();
         return stream_reply(
             call,
-            Schedule { first: 1, count: 1, silence, comments: every, every: Duration::from_secs(1), hinted: true, sizes: None },
+            Schedule {
+                first: 1,
+                count: 1,
+                silence,
+                comments: every,
+                every: Duration::from_secs(1),
+                hinted: true,
+                media_type: MEDIA_TYPE,
+                close_delimited: false,
+                sizes: None,
+            },
         );
     }
     let what = match call.word("signs") {

@@ -10,7 +10,7 @@ use crate::untrusted::Untrusted;
 use crate::wire::{Message, PROOF_PREFIX};
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, Version, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use std::convert::Infallible;
@@ -38,6 +38,10 @@ pub struct Schedule {
     pub every: Duration,
     /// Whether the usual hints against buffering and transforming are sent.
     pub hinted: bool,
+    /// The content type.
+    pub media_type: &'static str,
+    /// Whether only the end of the connection ends it, as HTTP/1.0 has it.
+    pub close_delimited: bool,
     /// How many bytes the body has after each event but the last: comments before the event bring it up to that, and all gaps
     /// are the mean. None: nothing is padded.
     pub sizes: Option<fn(u32) -> u64>,
@@ -58,7 +62,11 @@ pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
         call.pen.note(Event::Received(What::LastEventId, id, None));
     }
     call.pen.note(Event::Response(200));
-    let mut reply = proven(Response::builder(), &call).header(header::CONTENT_TYPE, MEDIA_TYPE);
+    let mut reply = proven(Response::builder(), &call).header(header::CONTENT_TYPE, schedule.media_type);
+    if schedule.close_delimited {
+        // The library chunks what is of HTTP/1.1 and has no length.
+        reply = reply.version(Version::HTTP_10).header(header::CONNECTION, "close");
+    }
     if schedule.hinted {
         reply = reply.header("x-accel-buffering", "no").header(header::CACHE_CONTROL, "no-cache, no-transform");
     }

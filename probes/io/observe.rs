@@ -51,6 +51,15 @@ pub struct Declared {
     pub certificate_sha256: Option<String>,
     /// What it offers by HTTP/2, where it says so.
     pub http2: Option<Offered>,
+    /// What it knows that not every server of this protocol does.
+    pub knows: Vec<Untrusted>,
+}
+
+impl Declared {
+    /// Whether the server says that it knows of this.
+    pub fn knows(&self, what: &str) -> bool {
+        self.knows.iter().any(|known| known.as_str() == what)
+    }
 }
 
 /// Held by a quiet probe while it opens its connections: what measures a beat starts when all have let go.

@@ -1,6 +1,6 @@
 //! The server's half: echoes frames and the bodies of requests, and streams beside them.
 
-use crate::io::events::{Schedule, stream_reply};
+use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
 use crate::timeline::{Event, What};
 use crate::wire::Message;
@@ -34,7 +34,17 @@ pub(super) async fn testify(mut call: Call) -> Reply {
             let every = Duration::from_millis(BEAT_MS);
             stream_reply(
                 call,
-                Schedule { first: 1, count: EVENTS, silence: every / 2, every, hinted: true, sizes: None, comments: None },
+                Schedule {
+                    first: 1,
+                    count: EVENTS,
+                    silence: every / 2,
+                    every,
+                    hinted: true,
+                    media_type: MEDIA_TYPE,
+                    close_delimited: false,
+                    sizes: None,
+                    comments: None,
+                },
             )
         }
         POST => {

@@ -1,7 +1,7 @@
 //! The server's half: echoes, or streams an event at a steady beat.
 
 use super::Asked;
-use crate::io::events::{Schedule, stream_reply};
+use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
 use crate::transport::Transport;
 use std::time::Duration;
@@ -21,7 +21,17 @@ pub(super) async fn testify(call: Call) -> Reply {
         let every = Duration::from_millis(every_ms);
         return stream_reply(
             call,
-            Schedule { first: 1, count, silence: every / 2, comments: None, every, hinted: true, sizes: None },
+            Schedule {
+                first: 1,
+                count,
+                silence: every / 2,
+                comments: None,
+                every,
+                hinted: true,
+                media_type: MEDIA_TYPE,
+                close_delimited: false,
+                sizes: None,
+            },
         );
     }
     let pen = call.pen.clone();

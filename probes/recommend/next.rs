@@ -68,6 +68,10 @@ fn build(s: &Situation, transport: Transport, heartbeat: Option<u64>, hold: Opti
             Some(seconds) => format!("use {name}, and answer each poll within {seconds} s"),
             None => format!("use {name}"),
         },
+        Transport::Sse if s.mended() && !s.mended_by_headers() => match heartbeat {
+            Some(seconds) => format!("{name} in the form that passes here, {}", every(seconds)),
+            None => format!("{name} in the form that passes here"),
+        },
         Transport::Sse if s.mended() => match heartbeat {
             Some(seconds) => format!("{name} with X-Accel-Buffering: no, {}", every(seconds)),
             None => format!("{name} with the header X-Accel-Buffering: no"),

@@ -69,9 +69,15 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "sse-with-headers",
-        when: |s| s.mended() && s.answers.client != Client::Constrained,
+        when: |s| s.mended() && s.mended_by_headers() && s.answers.client != Client::Constrained,
         transport: Some(Transport::Sse),
         sentence: "Use Server-Sent Events, and send the header X-Accel-Buffering: no: without it this path holds the stream back.",
+    },
+    Rule {
+        id: "sse-in-another-form",
+        when: |s| s.mended() && s.answers.client != Client::Constrained,
+        transport: Some(Transport::Sse),
+        sentence: "Use Server-Sent Events in the form that passes here, which the finding names: in the usual one this path holds the stream back.",
     },
     Rule {
         id: "sse-too-late",

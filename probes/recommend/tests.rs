@@ -78,7 +78,8 @@ fn each_rule_is_needed() {
         ..Situation::default()
     };
     let mut all = all_situations();
-    all.push(mended);
+    all.push(mended.clone());
+    all.push(Situation { findings: vec![Finding::new(sse::BUFFERED_UNTIL_END, "").with("mended_by", "not chunked")], ..mended });
     all.push(Situation {
         verdicts: [(Transport::Sse, Verdict::Degraded), (Transport::LongPolling, Verdict::Works)].into(),
         findings: vec![Finding::new(sse::TRICKLED, "")],
@@ -250,6 +251,12 @@ fn a_stream_that_starves_is_not_recommended() {
     // A comment at the beginning, or the header, is all that it takes.
     assert_eq!(recommend(&with(held().with("holds", "first"))).transport, "sse");
     assert_eq!(recommend(&with(held().with("mended_by", "X-Accel-Buffering: no"))).transport, "sse");
+    assert_eq!(recommend(&with(held().with("mended_by", "not chunked"))).transport, "sse");
+    // An EventSource cannot have it; a client that reads streams by itself can.
+    let another = held().with("mended_by", "Content-Type: text/plain").with("mended_for_event_source", false);
+    assert_eq!(recommend(&with(another.clone())).transport, "long-polling");
+    let node = Answers { client: Client::Node, ..Answers::default() };
+    assert_eq!(recommend(&Situation { answers: node, ..with(another) }).transport, "sse");
 }
 
 #[test]

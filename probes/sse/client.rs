@@ -1,12 +1,18 @@
-//! The client's half: a plain stream and a hinted one side by side, then a reconnect, and where it tells something a padded one.
+//! The client's half: a plain stream and a hinted one side by side, then a reconnect, and where it tells something a padded one;
+//! then the other forms, and several streams at once.
 
+use super::form::departures;
 use super::server::ROUTE;
-use super::{Asked, Kind};
+use super::{Asked, Form, Kind, MediaType};
 use crate::io::events::{Heard, Patience, event_source, listen};
-use crate::io::http::ask;
-use crate::io::observe::{Scene, Sheet};
+use crate::io::http::ask_on;
+use crate::io::observe::{Page, Scene, Sheet};
+use crate::io::{Purpose, Way};
 use crate::plan::{Depth, Plan};
 use crate::timeline::{Event, Why};
+use crate::wire::STREAM_FORMS;
+use futures_util::future::join_all;
+use http::{HeaderValue, header};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -27,34 +33,62 @@ const PADDED_EVERY_QUICK_MS: u64 = 120;
 /// How much longer a padded stream may take than its beat: 64 KiB at 64 kbit/s.
 const PADDING_TAKES: Duration = Duration::from_secs(8);
 
+/// Forms are tried so many at a time: what they send together stays below the beat of the plain stream and its neighbours.
+const AT_A_TIME: usize = 4;
+/// A run whose longest silence is shorter has no time for them: with the streams at once they take a quarter of a minute.
+const FORMS_FROM_MS: u64 = 20_000;
+/// A connection that takes longer to open says that the link has no room for more, or is far away.
+const OPENS_SOON: Duration = Duration::from_secs(1);
+
+/// So many streams are opened at once: two more than a browser opens over HTTP/1.1.
+const TOGETHER: usize = 8;
+/// What each of them is sent, for two seconds: long enough that all are open at once even where opening takes a second.
+const TOGETHER_EVENTS: (u32, u64) = (5, 400);
+
 pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let quick = scene.plan.depth == Depth::Quick;
     // Three seconds of events are long enough that a burst at the end is no hiccup of a slow path.
     let (count, every_ms) = if quick { (8, 250) } else { (12, 300) };
-    let asked = |kind, count| Asked { kind, count, every_ms };
+    let asked = |kind, count| Asked { kind, count, every_ms, form: Form::default() };
     let (plain, _) = tokio::join!(
         stream(&scene, &sheet, asked(Kind::Plain, count), None),
         stream(&scene, &sheet, asked(Kind::Hinted, count), None)
     );
-    let Some(newest) = plain.newest else { return };
     let resumed = async {
-        sleep(plain.retry.unwrap_or_default().min(RETRY_MAX)).await;
+        let Some(newest) = plain.heard.newest else { return };
+        sleep(plain.heard.retry.unwrap_or_default().min(RETRY_MAX)).await;
         stream(&scene, &sheet, asked(Kind::Resumed, 2), Some(newest)).await;
     };
     // On a path that is slow the kibibytes themselves would be late; a quick run has no time for more.
     let slow = scene.plan.answer_ms > Plan::ANSWER_MS;
     let padded = Asked {
-        kind: Kind::Padded,
-        count: if quick || slow { UP_TO_16_KIB } else { UP_TO_64_KIB },
         every_ms: if quick { PADDED_EVERY_QUICK_MS } else { PADDED_EVERY_MS },
+        ..asked(Kind::Padded, if quick || slow { UP_TO_16_KIB } else { UP_TO_64_KIB })
     };
-    let bunched = in_bunches(&plain.arrived, Duration::from_millis(every_ms));
+    let bunched = plain.heard.newest.is_some() && in_bunches(&plain.heard.arrived, Duration::from_millis(every_ms));
     let padded = async {
         if bunched {
             stream(&scene, &sheet, padded, None).await;
         }
     };
-    tokio::join!(resumed, padded);
+    let room = !slow && scene.plan.longest_idle_ms >= FORMS_FROM_MS && plain.opened_in.is_some_and(|took| took <= OPENS_SOON);
+    let mut forms = if room { departures(scene.plan.depth, count, every_ms) } else { Vec::new() };
+    forms.retain(|asked| !asked.form.is_the_servers() || scene.declared.knows(STREAM_FORMS));
+    let mut waves = forms.chunks(AT_A_TIME);
+    // The first ones stand beside the reconnect.
+    tokio::join!(resumed, padded, at_once(&scene, &sheet, waves.next().unwrap_or_default()));
+    for wave in waves {
+        at_once(&scene, &sheet, wave).await;
+    }
+    if room && scene.plan.depth != Depth::Quick {
+        let (count, every_ms) = TOGETHER_EVENTS;
+        at_once(&scene, &sheet, &[Asked { every_ms, ..asked(Kind::Together, count) }; TOGETHER]).await;
+    }
+}
+
+/// Hears several streams at once.
+async fn at_once(scene: &Scene, sheet: &Sheet<Asked>, all: &[Asked]) {
+    join_all(all.iter().map(|asked| stream(scene, sheet, *asked, None))).await;
 }
 
 /// Whether a third of the events came together with the one before, although the shortest gap is half the mean. Only then does
@@ -65,27 +99,55 @@ fn in_bunches(arrived: &[Instant], every: Duration) -> bool {
     3 * pairs.clone().filter(together).count() >= pairs.len().max(1)
 }
 
-async fn stream(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked, last: Option<u32>) -> Heard {
+/// What was heard of a stream, and, where it was answered at all, how long its connection took to open.
+#[derive(Default)]
+struct Streamed {
+    heard: Heard,
+    opened_in: Option<Duration>,
+}
+
+async fn stream(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked, last: Option<u32>) -> Streamed {
     let page = sheet.ask(asked);
+    let Some(way) = page.dial(scene, Purpose::Request).await else { return Streamed::default() };
+    let took = Duration::from_millis(way.opened.took_ms);
+    let heard = stream_on(way, scene, &page, asked, last).await;
+    Streamed { opened_in: heard.is_some().then_some(took), heard: heard.unwrap_or_default() }
+}
+
+/// None where no answer came.
+async fn stream_on(way: Way, scene: &Scene, page: &Page, asked: Asked, last: Option<u32>) -> Option<Heard> {
     let flag = match asked.kind {
-        Kind::Plain => "",
         Kind::Padded => "&padded",
         Kind::Hinted | Kind::Resumed => "&hinted",
+        Kind::Plain | Kind::Varied | Kind::Together => "",
     };
-    let query = format!("?count={}&every_ms={}{flag}", asked.count, asked.every_ms);
+    let media_type = match asked.form.media_type {
+        MediaType::EventStream => String::new(),
+        other => format!("&type={}", other.word()),
+    };
+    let close = if asked.form.close_delimited { "&close" } else { "" };
+    let query = format!("?count={}&every_ms={}{flag}{media_type}{close}", asked.count, asked.every_ms);
+    let mut headers = event_source(last);
+    if asked.form.accepts_anything {
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    }
+    if asked.form.uncompressed {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
     let padding = if asked.kind == Kind::Padded { PADDING_TAKES } else { Duration::ZERO };
     // A held-back head comes with the end of the stream at the latest.
     let lasts = Duration::from_millis(u64::from(asked.count + 1) * asked.every_ms) + scene.answer() + padding;
-    let Some(mut answer) = ask(scene, &page, ROUTE, &query, event_source(last), lasts).await else { return Heard::default() };
+    let mut answer = ask_on(way, scene, page, ROUTE, &query, headers, lasts).await?;
     if answer.head.status != 200 {
         let (body, _) = timeout(scene.answer(), answer.read(300)).await.unwrap_or_default();
         page.pen.note(Event::Foreign(crate::untrusted::Untrusted::from_bytes(&body, 300)));
         page.pen.note(Event::Closed(Why::Done));
-        return Heard::default();
+        return Some(Heard::default());
     }
     let between = Duration::from_millis(2 * asked.every_ms) + scene.answer() + padding;
-    let patience = Patience { first: lasts, between, enough: None, weighs: asked.kind != Kind::Resumed };
-    listen(scene, &page, ROUTE, &mut answer, patience).await
+    let patience =
+        Patience { first: lasts, between, enough: None, weighs: !matches!(asked.kind, Kind::Resumed | Kind::Together) };
+    Some(listen(scene, page, ROUTE, &mut answer, patience).await)
 }
 
 #[cfg(test)]

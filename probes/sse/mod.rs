@@ -2,9 +2,14 @@
 
 #[cfg(feature = "io")]
 mod client;
+mod figures;
+mod form;
 #[cfg(feature = "io")]
 mod server;
 mod verdict;
+
+pub use figures::Figures;
+pub use form::{Form, MediaType};
 
 use crate::circumstances::Circumstances;
 use crate::code;
@@ -39,6 +44,10 @@ pub const HEADERS_WITHHELD: Code = code!("sse.headers-withheld", Degraded);
 pub const LAST_EVENT_ID_REMOVED: Code = code!("sse.last-event-id-removed", Degraded);
 /// Events arrive more than once.
 pub const DUPLICATED: Code = code!("sse.duplicated", Degraded);
+/// Streams of another type, or asked for in another way, do not arrive as the plain one does.
+pub const OTHER_FORMS_HURT: Code = code!("sse.other-forms-hurt", Note);
+/// Not all of the streams that are opened at once run at once.
+pub const STREAMS_LIMITED: Code = code!("sse.streams-limited", Note);
 /// It could not be judged.
 pub const INCONCLUSIVE: Code = code!("sse.inconclusive", Inconclusive);
 
@@ -55,6 +64,9 @@ pub struct Asked {
     /// The mean time between them, in milliseconds; the gaps are half and one and a half times that, in turn, and all the same
     /// in a padded stream.
     pub every_ms: u64,
+    /// How it departs from the plain one.
+    #[serde(default, skip_serializing_if = "form::is_default")]
+    pub form: Form,
 }
 
 /// The streams that are compared.
@@ -69,6 +81,17 @@ pub enum Kind {
     Resumed,
     /// As plain as the plain one, with comments before each event that make the body grow in steps.
     Padded,
+    /// Of another form, or at another beat.
+    Varied,
+    /// One of several that are opened at once.
+    Together,
+}
+
+impl Kind {
+    /// Whether it is a stream as an application usually has it: of the plain form, and one.
+    pub fn is_usual(self) -> bool {
+        !matches!(self, Kind::Varied | Kind::Together)
+    }
 }
 
 /// What the sizes of a padded stream exceed the round figures by: a buffer may let go only when it holds more than its size.
@@ -100,6 +123,8 @@ impl Probe for Sse {
         HEADERS_WITHHELD,
         LAST_EVENT_ID_REMOVED,
         DUPLICATED,
+        OTHER_FORMS_HURT,
+        STREAMS_LIMITED,
         INCONCLUSIVE,
     ];
     const COST: Cost = Cost::Cadence;

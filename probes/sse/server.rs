@@ -1,11 +1,11 @@
 //! The server's half: streams numbered events at an irregular beat, and goes on where a reconnecting client left off.
 
-use super::{PADDED_STEPS, padded_size};
+use super::{MediaType, PADDED_STEPS, padded_size};
 use crate::io::events::{Schedule, stream_reply};
 use crate::io::testify::{Call, Reply};
 use std::time::Duration;
 
-/// The stream; `count`, `every_ms` and the flags `hinted` and `padded` say what it is like.
+/// The stream; `count`, `every_ms`, `type` and the flags `hinted`, `padded` and `close` say what it is like.
 pub(super) const ROUTE: &str = "sse";
 /// The routes of this probe.
 pub(super) const ROUTES: &[&str] = &[ROUTE];
@@ -26,6 +26,8 @@ pub(super) async fn testify(call: Call) -> Reply {
         silence: every / 2,
         every,
         hinted: call.flag("hinted"),
+        media_type: call.word("type").and_then(MediaType::of).unwrap_or_default().as_str(),
+        close_delimited: call.flag("close"),
         sizes: padded.then_some(padded_size),
     };
     stream_reply(call, schedule)

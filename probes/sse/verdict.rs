@@ -6,14 +6,19 @@ use crate::exchange::{Proof, Record, ServerNotes, Witness};
 use crate::timeline::{Event, What};
 use crate::transport::Transport;
 
+mod forms;
 mod size;
-mod timing;
+pub(super) mod timing;
+mod together;
 mod trickle;
 
 /// An event that came within this time before the client gave up says that more were coming: the longest gap is half a second.
 const COMING_MS: u64 = 1_500;
 /// A stream that flowed for so much longer than another one lasted says that no rule ended that one.
 const LONGER_MS: u64 = 1_000;
+/// What a header, or another form, may mend.
+const HELD: &[Code] = &[BUFFERED_UNTIL_END, BUFFERED_BY_SIZE, TRICKLED, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD];
+
 /// Judges the plain stream; the hinted one says what mends it, the resumed one whether a reconnect loses anything.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let of = |kind| evidence.iter().find(|exchange| exchange.asked.kind == kind);
@@ -36,7 +41,6 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
             *finding = inconclusive(Doubt::Contradicted);
         }
     }
-    const HELD: &[Code] = &[BUFFERED_UNTIL_END, BUFFERED_BY_SIZE, TRICKLED, CUT, DELAYED, ONE_EVENT_BEHIND, HEADERS_WITHHELD];
     let held = |f: &Finding| HELD.contains(&f.code);
     let mended = hinted_is_clean && !of(Kind::Hinted).is_some_and(|hinted| size::in_bunches(hinted, around));
     for finding in findings.iter_mut().filter(|finding| held(finding)) {
@@ -47,8 +51,15 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
             *finding = finding.clone().with("mended_by", "X-Accel-Buffering: no; Cache-Control: no-cache, no-transform");
         }
     }
+    forms::mend(&mut findings, evidence, around);
     let mut findings: Vec<Finding> =
         findings.into_iter().map(|finding| finding.seen_on(of(Kind::Plain).map(|plain| &plain.record))).collect();
+    let limited = together::limited(evidence, around);
+    // What is hurt only because there is no room for it says nothing of its form.
+    if limited.is_none() && findings.is_empty() && of(Kind::Plain).is_some() {
+        findings.extend(forms::hurt(evidence, around));
+    }
+    findings.extend(limited);
     if let Some(resumed) = of(Kind::Resumed) {
         findings.extend(resume(resumed, around).map(|finding| finding.seen_on([&resumed.record])));
     }
@@ -68,13 +79,13 @@ fn lasted(record: &Record) -> u64 {
 }
 
 /// An event: its number, when it arrived and when it was sent, both by the client's clock.
-struct Arrival {
+pub(super) struct Arrival {
     number: u32,
     at: u64,
     sent: u64,
 }
 
-fn arrivals(record: &Record, around: &Circumstances) -> Vec<Arrival> {
+pub(super) fn arrivals(record: &Record, around: &Circumstances) -> Vec<Arrival> {
     let arrival = |entry: &crate::timeline::Entry| match entry.event {
         Event::Received(What::Event, number, Some(sent)) => {
             Some(Arrival { number, at: entry.at_ms, sent: around.on_client_clock(sent) })
@@ -121,7 +132,7 @@ fn not_a_stream(exchange: &Exchange<Asked>, arrivals: &[Arrival], doubt: Option<
                     .with("status", head.status),
             );
         }
-        Some(head) if arrivals.is_empty() && record.proof != Proof::Valid && is_page(head, record) => {
+        Some(head) if arrivals.is_empty() && record.proof != Proof::Valid && is_page(head, exchange) => {
             let summary = "Something in between answered the event stream with a page of its own, although the server sent it.";
             return Some(Finding::new(REFUSED, summary).with("status", head.status));
         }
@@ -184,8 +195,9 @@ fn flood(arrivals: &[Arrival]) -> Finding {
 }
 
 /// Whether an answer is another kind of text than an event stream, in place of one that the server sent.
-fn is_page(head: &crate::exchange::ResponseHead, record: &Record) -> bool {
-    let stream = head.values("content-type").any(|of| essence(of).eq_ignore_ascii_case("text/event-stream"));
+fn is_page(head: &crate::exchange::ResponseHead, exchange: &Exchange<Asked>) -> bool {
+    let (record, sent_as) = (&exchange.record, essence(exchange.asked.form.media_type.as_str()));
+    let stream = head.values("content-type").any(|of| essence(of).eq_ignore_ascii_case(sent_as));
     let foreign = record.client.first(|e| matches!(e, Event::Foreign(_))).is_some();
     !stream && foreign && record.witness.notes().is_some()
 }
@@ -211,7 +223,7 @@ fn content(exchange: &Exchange<Asked>, arrivals: &[Arrival]) -> Vec<Finding> {
     let record = &exchange.record;
     let mut findings = Vec::new();
     let media_type = record.response.as_ref().and_then(|head| head.values("content-type").next()).unwrap_or("none");
-    if !essence(media_type).eq_ignore_ascii_case("text/event-stream") {
+    if !essence(media_type).eq_ignore_ascii_case(essence(exchange.asked.form.media_type.as_str())) {
         findings.push(
             Finding::new(CONTENT_TYPE_CHANGED, format!("The stream arrives as `{media_type}`, which no EventSource accepts."))
                 .with("content_type", media_type),

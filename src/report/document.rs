@@ -7,6 +7,7 @@ use proxyprobe_probes::circumstances::Circumstances;
 use proxyprobe_probes::finding::{Outcome, Verdict};
 use proxyprobe_probes::plan::Plan;
 use proxyprobe_probes::recommend::{Answers, Recommendation};
+use proxyprobe_probes::sse::Figures;
 use proxyprobe_probes::transport::{Leg, Transport};
 use proxyprobe_probes::untrusted::Untrusted;
 use schemars::JsonSchema;
@@ -79,6 +80,9 @@ pub(super) struct Probe<'a> {
     pub(super) legs_not_run: BTreeMap<Leg, Option<&'static str>>,
     /// What was recorded, by leg.
     pub(super) evidence: BTreeMap<Leg, &'a Evidence>,
+    /// The times of each event stream of the probe `sse`, by leg: what a healthy path has as well, and no finding.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) figures: BTreeMap<Leg, Vec<Figures>>,
 }
 
 /// Whether a probe ran.

@@ -5,6 +5,7 @@ use super::document::{Document, Found, Probe, Status, Tool, Transported};
 use super::{Report, SCHEMA};
 use proxyprobe_probes::finding::{Finding, Verdict};
 use proxyprobe_probes::hearing::TransportVerdict;
+use proxyprobe_probes::sse::Figures;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::{Evidence, ProbeId};
 use std::collections::BTreeMap;
@@ -68,14 +69,21 @@ fn probe(report: &Report, id: ProbeId) -> Probe<'_> {
         let not_run = evidence.keys().copied().filter(|leg| !ran(*leg));
         let legs_not_run: BTreeMap<Leg, _> = not_run.map(|leg| (leg, because(leg))).collect();
         let because = legs_not_run.values().next().copied().flatten().filter(|_| matches!(status, Status::NotRun));
-        return Probe { status, because, legs_not_run, evidence };
+        return Probe { status, because, legs_not_run, evidence, figures: BTreeMap::new() };
     }
+    let figures = |evidence: &Evidence| match evidence {
+        Evidence::Sse(all) => Figures::of(all, &report.hearing.circumstances),
+        _ => Vec::new(),
+    };
+    let figures =
+        evidence.iter().map(|(leg, evidence)| (*leg, figures(evidence))).filter(|(_, figures)| !figures.is_empty()).collect();
     let own = report.hearing.leg;
     Probe {
         status: if ran(own) { Status::Ran } else { Status::NotRun },
         because: if ran(own) { None } else { because(own) },
         legs_not_run: Leg::ALL.into_iter().filter(|leg| !ran(*leg)).map(|leg| (leg, because(leg))).collect(),
         evidence,
+        figures,
     }
 }
 

@@ -177,6 +177,11 @@ fn streaming(asked: &sse::Asked) -> String {
         Kind::Hinted => "with hints",
         Kind::Resumed => "resumed",
         Kind::Padded => "padded",
+        Kind::Together => "one of several",
+        Kind::Varied if asked.form.words().is_empty() => {
+            return format!("{} events, one each {} ms", asked.count, asked.every_ms);
+        }
+        Kind::Varied => return format!("{} events, {}", asked.count, asked.form.words()),
     };
     format!("{} events, {kind}", asked.count)
 }

@@ -227,10 +227,10 @@ pub const CASES: &[Case] = &[
     case("forget-when-idle:after=30", &["idle.dropped-silently", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8", &["lifetime.capped", "idle.closed <- lifetime.capped", "long_poll.cut"], "sse"),
     case("cap-lifetime:age=8,by=rst", &["lifetime.capped", "idle.reset <- lifetime.capped", "long_poll.cut"], "sse"),
-    on(
-        CLEARTEXT,
-        case("limit-connections:at-once=12", &["idle.ladder-limited", "latency.inconclusive", "sse.inconclusive"], "websocket"),
-    ),
+    on(CLEARTEXT, case("limit-connections:at-once=12", &["idle.ladder-limited", "sse.inconclusive"], "websocket")),
+    // More than a run needs but for the eight streams at once.
+    on(CLEARTEXT, case("limit-connections:at-once=13,only=streams", &["sse.streams-limited"], "sse")),
+    on(CLEARTEXT, case("limit-connections:at-once=13,only=streams,then=waits", &["sse.streams-limited"], "sse")),
     case("cap-lifetime:age=8,only=streams", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
     // The limit that is one of age here and one of silence there.
     case("cap-lifetime:age=30,only=streams", &["lifetime.capped", "idle.closed <- lifetime.capped"], "sse"),
@@ -246,9 +246,10 @@ pub const CASES: &[Case] = &[
     case("hold-stream:hint=obeyed", &["sse.buffered-until-end"], "sse"),
     case("hold-stream:head=passed", &["sse.buffered-until-end"], "long-polling"),
     case("hold-stream:which=always", &["sse.buffered-until-end"], "long-polling"),
-    // The streams of a run ask as an EventSource does, and are chunked.
-    case("hold-stream:which=not-asked-for", &[], "sse"),
-    case("hold-stream:which=close-delimited", &[], "sse"),
+    // The plain stream of a run asks as an EventSource does, and is chunked; others of it are not.
+    case("hold-stream:which=text", &["sse.other-forms-hurt"], "sse"),
+    case("hold-stream:which=not-asked-for", &["sse.other-forms-hurt"], "sse"),
+    case("hold-stream:which=close-delimited", &["sse.other-forms-hurt"], "sse"),
     case("hold-until-bytes:bytes=4096", BY_SIZE, "long-polling"),
     case("hold-until-bytes:bytes=4096,then=keeps-the-rest", BY_SIZE, "long-polling"),
     case("hold-until-bytes:bytes=2048,then=flows", &["sse.buffered-by-size"], "sse"),

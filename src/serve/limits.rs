@@ -8,23 +8,23 @@ pub struct Limits {
     /// Connections at once, below the usual limit of 20,000 file descriptors with room for everything else.
     pub connections: usize,
     /// Connections at once of one address (of IPv6, one /64 network). Thirty people behind one address at a hundred and thirty
-    /// each; a standard run has 63, at most 48 of them at once. None: addresses are not told apart.
+    /// each; a standard run has 119, at most 64 of them at once. None: addresses are not told apart.
     pub address_connections: Option<usize>,
     /// Runs at once, those that are over and still kept among them: seven standard runs begin in each second of five minutes.
     pub runs: usize,
     /// Runs that one address begins in a minute: thirty people with quick runs of five seconds, again and again. None: addresses
     /// are not told apart.
     pub address_runs: Option<u32>,
-    /// Requests of one run that are written down; the deepest ladder needs about 150 on both legs.
+    /// Requests of one run that are written down; the deepest run needs about 320 on both legs.
     pub notes: usize,
-    /// Bytes of the record of one run: a standard run's is about 300 KB, the deepest one's 2 MB.
+    /// Bytes of the record of one run: a standard run's is about 600 KB, the deepest one's less than 3 MB.
     pub record: usize,
     /// Connections of one run of which raw heads and ClientHellos are kept too: a run has six of them, of at most 40 KB each.
     pub below: usize,
     /// Bytes that one run is sent in messages and events. A deep run is sent about 5 MiB; ten of the largest messages a second for
     /// a minute are 38 MiB.
     pub sent: usize,
-    /// Bytes of all records together: 2,000 standard runs, and room.
+    /// Bytes of all records together: 1,300 standard runs.
     pub memory: usize,
     /// How long a run is kept at most: the longest ladder of 16 minutes, and time to read the witness.
     pub kept: Duration,

@@ -18,7 +18,7 @@ use proxyprobe_probes::refusal::Refusal;
 use proxyprobe_probes::timeline::{Event, Why};
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{
-    PROOF_HEADER, PROTOCOL, REFUSED_HEADER, REPORT_BYTES, REPORT_ROUTE, RunStart, TOKEN_PARAMETER, WITNESS_ROUTE,
+    PROOF_HEADER, PROTOCOL, REFUSED_HEADER, REPORT_BYTES, REPORT_ROUTE, RunStart, STREAM_FORMS, TOKEN_PARAMETER, WITNESS_ROUTE,
 };
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -125,6 +125,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came,
         legs: *server.0.legs.lock().unwrap_or_else(PoisonError::into_inner),
         front_headers: server.0.front_headers.clone(),
         http2: server.tls().is_some().then(|| Offered { streams: server.0.limits.streams, websockets: true }),
+        knows: vec![Untrusted::new(STREAM_FORMS)],
     };
     proven(&run, nonce, "run", &start)
 }

@@ -31,6 +31,10 @@ pub(crate) static SCHEDULES: &[Schedule] = &[
     Schedule { rows: "batch-events", instead: "batch-events", flags: &["--idle", "6"] },
     // The shortest silence of a quick run is as long as this.
     Schedule { rows: "cut-streams:after=1", instead: "cut-streams:after=1", flags: &["--idle", "6"] },
+    // Other forms of a stream are tried only where there is time for them.
+    Schedule { rows: "which=text", instead: "which=text", flags: &["--idle", "21"] },
+    Schedule { rows: "which=not-asked-for", instead: "which=not-asked-for", flags: &["--idle", "21"] },
+    Schedule { rows: "which=close-delimited", instead: "which=close-delimited", flags: &["--idle", "21"] },
     // The busy twin has more messages than this before its end.
     Schedule { rows: "close-after-frames:frames=12", instead: "close-after-frames:frames=12", flags: &["--idle", "8"] },
     // All others.

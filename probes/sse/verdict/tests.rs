@@ -11,27 +11,27 @@ const OPEN: &str = "opened@0 request@0 200@15 got:comment0@15";
 const OPEN_SERVER: &str = "request@10 200@10 sent:comment0@10";
 
 /// The events that arrived, by when: none where the time is missing.
-fn events(arrives: impl Fn(u32, u64) -> Option<u64>) -> String {
+pub(super) fn events(arrives: impl Fn(u32, u64) -> Option<u64>) -> String {
     let numbered =
         (1..).zip(SENT).filter_map(|(number, sent)| Some(format!("got:event{number}~{sent}@{} ", arrives(number, sent)?)));
     numbered.collect()
 }
 
 /// All events, so much later than they were sent.
-fn late(ms: u64) -> String {
+pub(super) fn late(ms: u64) -> String {
     format!("{} complete@{}", events(|_, sent| Some(sent + ms)), SENT[11] + ms + 1)
 }
 
 /// The server's record of a stream that it sent to its end.
-fn sent() -> String {
+pub(super) fn sent() -> String {
     let events: String = (1..).zip(SENT).map(|(number, at)| format!("sent:event{number}@{at} ")).collect();
     format!("{OPEN_SERVER} {events} done@3760")
 }
 
-fn stream(kind: Kind, client: &str, server: &str) -> Exchange<Asked> {
+pub(super) fn stream(kind: Kind, client: &str, server: &str) -> Exchange<Asked> {
     let opened = client.contains("opened@") || client.contains("failed:connect");
     let client = if opened { client.to_owned() } else { format!("{OPEN} {client}") };
-    Exchange { asked: Asked { kind, count: 12, every_ms: 300 }, record: record(&client, server) }
+    Exchange { asked: Asked { kind, count: 12, every_ms: 300, form: Form::default() }, record: record(&client, server) }
 }
 
 fn plain(client: &str, server: &str) -> Vec<Finding> {
@@ -327,7 +327,13 @@ fn odd_evidence_is_judged_without_a_panic() {
     for client in [late(5), late(805), "reset@77".to_owned(), format!("{} {}", late(5), late(9))] {
         for (record, around) in distorted(&stream(Kind::Plain, &client, &sent()).record) {
             for (kind, count) in [(Kind::Plain, 12), (Kind::Hinted, 0), (Kind::Resumed, u32::MAX)] {
-                judge(&[Exchange { asked: Asked { kind, count, every_ms: u64::MAX }, record: record.clone() }], &around);
+                judge(
+                    &[Exchange {
+                        asked: Asked { kind, count, every_ms: u64::MAX, form: Form::default() },
+                        record: record.clone(),
+                    }],
+                    &around,
+                );
             }
         }
     }

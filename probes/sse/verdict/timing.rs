@@ -10,6 +10,9 @@ const BURST_SHARE: u64 = 4;
 /// How closely a delay must follow the gap to the next event to be "one event behind".
 const FOLLOWS_MS: i64 = 75;
 
+/// Twice that: the least mean time between events at which it can be told.
+const SLOW_ENOUGH_MS: u64 = 150;
+
 /// Judges when the events arrived.
 pub(super) fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &Circumstances) -> Option<Finding> {
     let (first, last) = (arrivals.first()?, arrivals.last()?);
@@ -41,15 +44,11 @@ pub(super) fn timing(exchange: &Exchange<Asked>, arrivals: &[Arrival], around: &
             () => finding.with("extra_delay_p50_ms", delay),
         }
     };
-    if follows_the_next(arrivals, around) {
+    // At a quicker beat the next event is no further away than accidents are.
+    if exchange.asked.every_ms > SLOW_ENOUGH_MS && follows_the_next(arrivals, around) {
         return Some(blame(Finding::new(ONE_EVENT_BEHIND, "Each event arrives only when the server sends the next one.")));
     }
-    let head = exchange.record.client.first(|e| matches!(e, Event::Response(_)));
-    let head_sent = exchange.record.witness.notes().and_then(|notes| notes.timeline.first(|e| matches!(e, Event::Response(_))));
-    let head_delay = match (head, head_sent) {
-        (Some(at), Some(sent)) => at.saturating_sub(around.on_client_clock(sent)).saturating_sub(around.round_trip_ms / 2),
-        _ => 0,
-    };
+    let head_delay = head_delay(&exchange.record, around).unwrap_or(0);
     let bound = late_ms(around);
     // A stall of the path delays the events of one stretch; what delays a stream delays all of it, or again and again.
     let late: Vec<bool> = delays.iter().map(|delay| *delay > bound).collect();
@@ -70,7 +69,15 @@ pub(super) fn late_ms(around: &Circumstances) -> u64 {
     LATE_MS.saturating_add(around.clock_bound_ms)
 }
 
-fn delays(arrivals: &[Arrival], around: &Circumstances) -> Vec<u64> {
+/// How much later than half a round trip the head of the answer arrived.
+pub(in crate::sse) fn head_delay(record: &Record, around: &Circumstances) -> Option<u64> {
+    let head = |e: &Event| matches!(e, Event::Response(_));
+    let (at, sent) = (record.client.first(head)?, record.witness.notes()?.timeline.first(head)?);
+    Some(at.saturating_sub(around.on_client_clock(sent)).saturating_sub(around.round_trip_ms / 2))
+}
+
+/// How much later than half a round trip each event arrived.
+pub(in crate::sse) fn delays(arrivals: &[Arrival], around: &Circumstances) -> Vec<u64> {
     arrivals.iter().map(|a| a.at.saturating_sub(a.sent).saturating_sub(around.round_trip_ms / 2)).collect()
 }
 

@@ -194,7 +194,10 @@ fn a_terminal_gets_a_line_for_each_connection() {
         Some(&[(5, Event::Request), (10, Event::Response(101))]),
     );
     let killed = record(&[(0, Event::Opened), (0, Event::Request), (10_000, Event::Ended(End::Reset))], None);
-    let sse = |record| Exchange { asked: sse::Asked { kind: Kind::Plain, count: 2, every_ms: 3000 }, record };
+    let sse = |record| Exchange {
+        asked: sse::Asked { kind: Kind::Plain, count: 2, every_ms: 3000, form: sse::Form::default() },
+        record,
+    };
     let evidence = vec![
         (ProbeId::Upgrade, Leg::Https, upgrade(zombie)),
         (ProbeId::Upgrade, Leg::Http, upgrade(killed)),

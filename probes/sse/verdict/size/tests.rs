@@ -31,7 +31,7 @@ fn exchange(kind: Kind, sent: &[u64], sizes: &dyn Fn(u32) -> u64, arrives: &dyn 
         server += &format!(" got:last-event-id12@{start}");
     }
     let every_ms = if kind == Kind::Padded { 230 } else { 300 };
-    let asked = Asked { kind, count: u32::try_from(sent.len()).unwrap(), every_ms };
+    let asked = Asked { kind, count: u32::try_from(sent.len()).unwrap(), every_ms, form: Form::default() };
     Exchange { asked, record: record(&format!("{client} complete@{over}"), &format!("{server} done@{over}")) }
 }
 
@@ -208,7 +208,10 @@ fn odd_evidence_is_judged_without_a_panic() {
         let all = behind(bytes, true);
         for (record, around) in distorted(&all[1].record) {
             for count in [0, 14, u32::MAX] {
-                let second = Exchange { asked: Asked { kind: Kind::Padded, count, every_ms: u64::MAX }, record: record.clone() };
+                let second = Exchange {
+                    asked: Asked { kind: Kind::Padded, count, every_ms: u64::MAX, form: Form::default() },
+                    record: record.clone(),
+                };
                 judge(&[all[0].clone(), second.clone(), all[2].clone()], &around);
                 judge(&[Exchange { asked: all[0].asked, record: record.clone() }, second], &around);
             }

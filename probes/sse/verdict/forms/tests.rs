@@ -1,0 +1,112 @@
+//! A plain stream, and others that depart from it.
+
+use super::super::tests::{events, late, sent, stream};
+use super::*;
+use crate::company::Company;
+use crate::testing::{around, beside, check, headers};
+
+const TEXT: Form = Form { media_type: MediaType::Text, accepts_anything: false, uncompressed: false, close_delimited: false };
+const ANY: Form = Form { accepts_anything: true, media_type: MediaType::EventStream, ..TEXT };
+const CLOSED: Form = Form { close_delimited: true, accepts_anything: false, ..ANY };
+const BOTH: Form = Form { accepts_anything: true, ..TEXT };
+
+fn of(form: Form, client: &str, server: &str) -> Exchange<Asked> {
+    let mut one = stream(Kind::Varied, client, server);
+    one.asked.form = form;
+    if let Some(head) = one.record.response.as_mut().filter(|head| head.status == 200) {
+        head.headers = headers(&[("content-type", form.media_type.as_str())]);
+    }
+    one
+}
+
+/// The plain stream and these others, as far as they were sent.
+fn found(plain: &str, others: &[(Form, &str)]) -> Vec<Finding> {
+    let others = others.iter().map(|(form, client)| of(*form, client, &sent()));
+    judge(&[stream(Kind::Plain, plain, &sent())].into_iter().chain(others).collect::<Vec<_>>(), &around())
+}
+
+fn held() -> String {
+    format!("{} complete@3766", events(|number, _| Some(3_320 + u64::from(number))))
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_is_hurt_where_the_plain_one_is_not() {
+    let (well, held, slow) = (late(5), held(), late(805));
+    check(&[
+        ("all as they should be", found(&well, &[(TEXT, &well), (ANY, &well), (CLOSED, &well)]), ""),
+        ("one held to its end", found(&well, &[(TEXT, &held), (ANY, &well)]),
+         "sse.other-forms-hurt transport=sse outcome=note"),
+        ("one late", found(&well, &[(TEXT, &well), (CLOSED, &slow)]), "sse.other-forms-hurt"),
+        ("a pair alone", found(&well, &[(TEXT, &well), (ANY, &well), (BOTH, &held)]), "sse.other-forms-hurt"),
+        // It is a form, and no rule: no other one was cut.
+        ("one cut in the middle", found(&well, &[(TEXT, &format!("{} reset@1450", events(|n, at| (n <= 5).then_some(at + 5)))), (ANY, &well)]), ""),
+        ("a head that came late", found(&well, &[(TEXT, &format!("opened@0 request@0 200@815 got:comment0@815 {}", well.replace("@165", "@816").replace("@315", "@816")))]), ""),
+        ("the plain one held: what else is held says nothing more", found(&held, &[(TEXT, &held), (CLOSED, &held)]), "sse.buffered-until-end"),
+    ]);
+    let named = found(&well, &[(TEXT, &held), (ANY, &slow), (BOTH, &held)]);
+    assert_eq!(named[0].measured["forms"], serde_json::json!(["Content-Type: text/plain: buffered-until-end", "Accept: */*: delayed"]));
+}
+
+#[test]
+fn a_status_of_somebody_else_is_a_refusal_of_the_form() {
+    let well = late(5);
+    let refused = of(TEXT, "unproven opened@0 request@0 403@20 foreign@21 done@21", "empty");
+    let all = [stream(Kind::Plain, &well, &sent()), refused, of(ANY, &well, &sent())];
+    check(&[
+        ("a form is refused", judge(&all, &around()), "sse.other-forms-hurt"),
+        ("connections are", judge(&all, &beside(Company { connections_limited: true, ..Company::default() })), ""),
+    ]);
+}
+
+/// A beat that brings many events in one arrival is in time all the same.
+#[test]
+fn another_beat_is_no_other_form() {
+    let mut quick = stream(Kind::Varied, &held(), &sent());
+    quick.asked.every_ms = 299;
+    let all = [stream(Kind::Plain, &late(5), &sent()), quick.clone()];
+    let hurt = judge(&all, &around());
+    assert_eq!(hurt[0].measured["forms"], serde_json::json!(["an event each 299 ms: buffered-until-end"]));
+    quick.record = stream(Kind::Varied, &late(5), &sent()).record;
+    let mended = judge(&[stream(Kind::Plain, &held(), &sent()), quick], &around());
+    assert_eq!(mended[0].word("mended_by"), None);
+}
+
+#[test]
+fn what_mends_the_plain_one() {
+    let (well, held) = (late(5), held());
+    let by = |plain: &str, others: &[(Form, &str)]| {
+        let found = found(plain, others);
+        (found[0].word("mended_by").map(str::to_owned), found[0].measured.get("mended_for_event_source").cloned())
+    };
+    let text = Some("Content-Type: text/plain".to_owned());
+    assert_eq!(by(&held, &[(TEXT, &well), (ANY, &held), (CLOSED, &held)]), (text.clone(), Some(false.into())));
+    assert_eq!(by(&held, &[(TEXT, &held), (ANY, &held), (CLOSED, &well)]), (Some("not chunked".to_owned()), None));
+    // Two departures where one is enough.
+    assert_eq!(by(&held, &[(TEXT, &well), (ANY, &held), (BOTH, &well)]), (text, Some(false.into())));
+    let both = Some("Content-Type: text/plain and Accept: */*".to_owned());
+    assert_eq!(by(&held, &[(TEXT, &held), (ANY, &held), (BOTH, &well)]), (both, Some(false.into())));
+    // Where everything but the plain one arrives, it was an accident.
+    assert_eq!(by(&held, &[(TEXT, &well), (ANY, &well), (CLOSED, &well)]), (None, None));
+    assert_eq!(by(&held, &[(TEXT, &held), (ANY, &held)]), (None, None));
+    // The hints come first.
+    let hinted = [
+        stream(Kind::Plain, &held, &sent()),
+        stream(Kind::Hinted, &well, &sent()),
+        of(TEXT, &well, &sent()),
+        of(ANY, &held, &sent()),
+    ];
+    let found = judge(&hinted, &around());
+    let by = found[0].word("mended_by").unwrap();
+    assert!(by.starts_with("X-Accel-Buffering: no") && by.ends_with(" or Content-Type: text/plain"), "{by}");
+    assert!(!found[0].measured.contains_key("mended_for_event_source"));
+}
+
+#[test]
+fn each_is_compared_with_the_type_that_it_was_sent_as() {
+    let mut text = of(TEXT, &late(5), &sent());
+    assert!(super::super::stream(&text, &around()).is_empty());
+    text.record.response.as_mut().unwrap().headers = headers(&[("content-type", "text/event-stream")]);
+    let found = super::super::stream(&text, &around());
+    assert_eq!(found[0].code, CONTENT_TYPE_CHANGED);
+}

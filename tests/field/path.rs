@@ -13,6 +13,7 @@ fn on_the_path(table: &Table, row: &Row) -> Checked {
     let server = Serve::at(SERVER, (80, 443), net.binary("s"), &[]);
     let stage = Stage::set(table, row.config, 0, server.http, server.https);
     let mut flags = vec![format!("{}://{SERVER}", row.leg), "--idle".to_owned(), row.idle_s.to_string()];
+    flags.extend(row.deep.then(|| "--deep".to_owned()));
     flags.extend(stage.trust(row, &server));
     if !proxy.is_empty() {
         flags.extend(["--proxy".to_owned(), proxy.to_owned()]);

@@ -177,6 +177,7 @@ fn on_loopback(table: &Table, row: &Row, program: &Path, prepare: &impl Fn(&Stag
     let command = stage.command(Command::new(program), table);
     let [trust, whom] = stage.trust(row, &server);
     let mut flags = vec![trust, whom, "--idle".to_owned(), row.idle_s.to_string()];
+    flags.extend(row.deep.then(|| "--deep".to_owned()));
     match row.way {
         Way::Front => {
             let url = format!("{}://127.0.0.1:{port}", row.leg);

@@ -113,6 +113,8 @@ pub(crate) struct Row {
     pub(crate) leg: &'static str,
     /// The longest silence.
     pub(crate) idle_s: u32,
+    /// Whether the run is a deep one, which tells a silent limit to a second.
+    pub(crate) deep: bool,
     /// All findings of the deciding leg, exactly: the code, and ` <- cause` where another one explains it.
     pub(crate) codes: &'static [&'static str],
     /// The transport that is recommended.
@@ -146,6 +148,7 @@ const fn row(way: Way, name: &'static str, config: &'static str, leg: &'static s
         host: "127.0.0.1",
         leg,
         idle_s: 5,
+        deep: false,
         codes: &[],
         recommends: "sse",
         figures: &[],

@@ -23,6 +23,15 @@ pub(crate) const TABLE: Table = Table {
             figures: &[SURVIVED, LOST],
             ..path("forgets after 5 s, drops", "drop.nft", "http")
         },
+        // The second ladder, between four and nine seconds. Which side of the timer its rung of five seconds lies on, a delayed
+        // acknowledgement decides.
+        Row {
+            idle_s: 9,
+            deep: true,
+            codes: &["idle.dropped-silently", "long_poll.cut"],
+            figures: &[Figure { bounds: (4_000, 5_000), ..SURVIVED }, Figure { bounds: (5_000, 6_000), ..LOST }],
+            ..path("forgets after 5 s, a deep run", "drop.nft", "http")
+        },
         Row {
             idle_s: 12,
             codes: &["idle.dropped-silently", "long_poll.cut"],

@@ -82,6 +82,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     tap: Vec<u8>,
+    /// Whether the first bytes are kept no more.
+    untapped: bool,
     written: Vec<u8>,
     keep_written: usize,
     last: Vec<u8>,
@@ -159,6 +161,14 @@ impl Observer {
     /// The first bytes that were read, which are then forgotten: those that come next are the first ones.
     pub fn take_first_bytes(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.lock().tap)
+    }
+
+    /// Forgets what was read, and keeps none of the first bytes any more: what follows is no head.
+    pub fn stop_tapping(&self) {
+        let mut state = self.0.lock();
+        state.untapped = true;
+        state.tap = Vec::new();
+        state.last = Vec::new();
     }
 
     /// From now on, keeps what is written, up to so many bytes.
@@ -256,10 +266,12 @@ impl AsyncRead for Io {
                         state.ended.get_or_insert_with(|| (Instant::now(), End::Fin));
                     }
                 } else {
-                    let room = TAP_BYTES.saturating_sub(state.tap.len()).min(new.len());
-                    state.tap.extend(new.iter().take(room));
+                    if !state.untapped {
+                        let room = TAP_BYTES.saturating_sub(state.tap.len());
+                        state.tap.extend_from_slice(new.get(..room).unwrap_or(new));
+                    }
                     state.last.clear();
-                    state.last.extend(new.iter().take(LAST_BYTES));
+                    state.last.extend_from_slice(new.get(..LAST_BYTES).unwrap_or(new));
                 }
                 Poll::Ready(Ok(()))
             }
@@ -280,7 +292,7 @@ impl AsyncWrite for Io {
             // Of what could not be written it is not known either how much of it has left.
             let size = result.as_ref().map_or(bytes.len(), |size| *size);
             let room = state.keep_written.saturating_sub(state.written.len()).min(size);
-            state.written.extend(bytes.iter().take(room));
+            state.written.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         }
         if let Err(error) = &result {
             self.end_by(error);

@@ -8,8 +8,8 @@ use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
@@ -51,56 +51,47 @@ impl Network for System {
 pub fn adopt(socket: TcpStream) -> io::Result<Io> {
     // A message is sent when it is written: Nagle's algorithm would add its own delays to those of the path.
     socket.set_nodelay(true)?;
-    let socket = Shared(Arc::new(socket));
-    let control = Arc::new(socket.clone());
-    Ok(Io::new(socket, control))
+    let socket = Arc::new(Socket(Mutex::new(socket)));
+    Ok(Io::new(Shared(socket.clone()), socket))
 }
 
-/// A socket that one layer reads and writes while another asks the kernel about it.
-#[derive(Clone)]
-struct Shared(Arc<TcpStream>);
+/// A socket that one layer reads and writes while another asks the kernel about it. The lock is hardly ever waited for; what tokio
+/// knows of a socket that it owns saves a call into the kernel with each message.
+struct Socket(Mutex<TcpStream>);
 
-impl Control for Shared {
+impl Socket {
+    fn lock(&self) -> MutexGuard<'_, TcpStream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Shared(Arc<Socket>);
+
+impl Control for Socket {
     fn kernel(&self) -> Option<KernelNote> {
-        kernel_note(&self.0)
+        kernel_note(&self.lock())
     }
 
     fn abort(&self) {
         // The socket closes either way; without linger it closes with a FIN instead.
-        let _ = SockRef::from(&*self.0).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(&*self.lock()).set_linger(Some(Duration::ZERO));
     }
 
     fn keep_alive(&self, every: Duration) -> bool {
         let times = TcpKeepalive::new().with_time(every).with_interval(every);
-        SockRef::from(&*self.0).set_tcp_keepalive(&times).is_ok()
+        SockRef::from(&*self.lock()).set_tcp_keepalive(&times).is_ok()
     }
 }
 
 impl AsyncRead for Shared {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.0.poll_read_ready(cx))?;
-            match self.0.try_read(buf.initialize_unfilled()) {
-                Ok(size) => {
-                    buf.advance(size);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        Pin::new(&mut *self.0.lock()).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Shared {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.poll_write_ready(cx))?;
-            match self.0.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        Pin::new(&mut *self.0.lock()).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -108,7 +99,7 @@ impl AsyncWrite for Shared {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match SockRef::from(&*self.0).shutdown(std::net::Shutdown::Write) {
+        match SockRef::from(&*self.0.lock()).shutdown(std::net::Shutdown::Write) {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
             result => Poll::Ready(result),
         }

@@ -324,7 +324,7 @@ mod tests {
         let mut refused = Record::default();
         let failure =
             Failure { operation: Operation::Connect, kind: Kind::Refused, peer: Default::default(), detail: Default::default() };
-        refused.client.push(1600, Event::Failed(failure));
+        refused.client.push(1600, Event::Failed(Box::new(failure)));
         let killed = [ended(true), ended(false), ended(false)];
         assert_eq!(company(&killed).mass_ends_ms, Vec::<u64>::new());
         let restarted: Vec<_> = killed.into_iter().chain([(true, refused)]).collect();

@@ -98,12 +98,12 @@ fn events(what: &str, at: u64) -> Vec<Event> {
             let (operation, kind) = of.split_once('/').unwrap();
             let (peer, detail) = (Untrusted::new("probe.test"), Untrusted::default());
             let status = kind.strip_prefix("status").map(|status| json!({"status": status.parse::<u16>().unwrap()}));
-            Event::Failed(Failure {
+            Event::Failed(Box::new(Failure {
                 operation: named(json!(operation)),
                 kind: named(status.unwrap_or(json!(kind))),
                 peer,
                 detail,
-            })
+            }))
         }
         "close" => Event::Ended(End::CloseFrame(of.parse().unwrap())),
         "stream-reset" => Event::Ended(End::StreamReset(of.parse().unwrap())),

@@ -56,8 +56,8 @@ pub enum Event {
     Closed(Why),
     /// The deadline passed with nothing heard.
     GaveUp,
-    /// It could not be done.
-    Failed(Failure),
+    /// It could not be done. Boxed: it is large and rare, and a server keeps many entries.
+    Failed(Box<Failure>),
 }
 
 /// The units of conversation.
@@ -167,17 +167,22 @@ impl Timeline {
     /// Appends an entry, or notes that there was no room for it. Foreign bytes have room of their own behind all else, and ends are
     /// always kept: they decide.
     pub fn push(&mut self, at_ms: u64, event: Event) {
+        if self.takes(&event) {
+            self.entries.push(Entry { at_ms, event });
+        } else {
+            self.cut = true;
+        }
+    }
+
+    /// Whether there is room for this.
+    pub fn takes(&self, event: &Event) -> bool {
         let room = match event {
             Event::Ended(_) | Event::Closed(_) | Event::Failed(_) | Event::GaveUp => Self::MAX_ENTRIES + Self::MAX_FOREIGN + 8,
             Event::Foreign(_) if self.foreign() < Self::MAX_FOREIGN => Self::MAX_ENTRIES + Self::MAX_FOREIGN,
             Event::Foreign(_) => 0,
             _ => Self::MAX_ENTRIES,
         };
-        if self.entries.len() < room {
-            self.entries.push(Entry { at_ms, event });
-        } else {
-            self.cut = true;
-        }
+        self.entries.len() < room
     }
 
     fn foreign(&self) -> usize {
@@ -218,7 +223,7 @@ impl Timeline {
     /// The failure that stopped it, and when.
     pub fn failed(&self) -> Option<(u64, &Failure)> {
         self.entries.iter().find_map(|entry| match &entry.event {
-            Event::Failed(failure) => Some((entry.at_ms, failure)),
+            Event::Failed(failure) => Some((entry.at_ms, &**failure)),
             _ => None,
         })
     }

@@ -192,7 +192,7 @@ impl Page {
 
     /// Writes down what could not be done.
     pub fn failed(&self, failure: Failure) {
-        self.pen.note(Event::Failed(failure));
+        self.pen.note(Event::Failed(Box::new(failure)));
     }
 
     /// Writes down that nothing came in time, and what the kernel knows of it.

@@ -161,7 +161,8 @@ impl Pen {
         let text = if let Event::Foreign(text) = &event { text.as_str().len() } else { 0 };
         {
             let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.quota.as_ref().is_none_or(|quota| quota.take(ENTRY_BYTES + text)) {
+            // What is not written costs nothing.
+            if timeline.takes(&event) && self.quota.as_ref().is_none_or(|quota| quota.take(ENTRY_BYTES + text)) {
                 timeline.push(self.clock.at(moment), event);
             } else {
                 timeline.cut = true;

@@ -74,7 +74,7 @@ fn with(text: &Untrusted) -> Report {
             record.client.push(1, Event::Foreign(text.clone()));
             record.client.push(2, Event::Ended(End::Error(text.clone())));
             let (operation, kind) = (Operation::Tls, Kind::CertificateInvalid(text.to_string()));
-            record.client.push(3, Event::Failed(Failure { operation, kind, peer: text.clone(), detail: text.clone() }));
+            record.client.push(3, Event::Failed(Box::new(Failure { operation, kind, peer: text.clone(), detail: text.clone() })));
             let mut notes = record.witness.notes().cloned().unwrap_or_else(ServerNotes::default);
             notes.request.target = text.clone();
             notes.request.headers.push((text.clone(), text.clone()));

@@ -45,7 +45,7 @@ fn page(status: u16, fields: &[(&str, &str)], body: &str) -> Vec<Finding> {
 fn certificate(kind: Kind, served: Option<&str>) -> Vec<Finding> {
     let mut record = record("", "absent");
     let failure = Failure { operation: Operation::Tls, kind, peer: Untrusted::new("probe.test"), detail: Untrusted::default() };
-    record.client.push(5, Event::Failed(failure));
+    record.client.push(5, Event::Failed(Box::new(failure)));
     judge(&[Exchange {
         asked: Asked { served_certificate: served.map(Untrusted::new), ..asked(Step::Hello, Leg::Https) },
         record,
@@ -222,7 +222,9 @@ fn credentials_are_asked_for_by_name() {
     let mut wanted = record("", "absent");
     let kind = Kind::CredentialsRequired(vec![Untrusted::new("Negotiate"), Untrusted::new("Basic")]);
     let peer = Untrusted::new("probe.test");
-    wanted.client.push(5, Event::Failed(Failure { operation: Operation::Tunnel, kind, peer, detail: Untrusted::default() }));
+    wanted
+        .client
+        .push(5, Event::Failed(Box::new(Failure { operation: Operation::Tunnel, kind, peer, detail: Untrusted::default() })));
     let found = judge(&[Exchange { asked: asked(Step::Start, Leg::Https), record: wanted }]);
     assert!(found[0].summary.contains("Negotiate, Basic") && found[0].summary.contains("--proxy-user"), "{}", found[0].summary);
     check(&[("CONNECT answered with 407", found, "reach.proxy-auth-required outcome=inconclusive")]);
@@ -232,7 +234,7 @@ fn credentials_are_asked_for_by_name() {
 fn dial(operation: Operation, kind: Kind, detail: &str) -> Vec<Finding> {
     let mut wanted = record("", "absent");
     let failure = Failure { operation, kind, peer: Untrusted::new("peer.test"), detail: Untrusted::new(detail) };
-    wanted.client.push(5, Event::Failed(failure));
+    wanted.client.push(5, Event::Failed(Box::new(failure)));
     judge(&[Exchange { asked: asked(Step::Start, Leg::Https), record: wanted }])
 }
 

@@ -50,7 +50,7 @@ fn first(timeline: &Timeline) -> Option<(u64, How)> {
             Event::Closed(why) => How::Closed(*why),
             Event::Ended(end) => How::Ended(end.clone()),
             Event::GaveUp => How::GaveUp,
-            Event::Failed(failure) => How::Failed(failure.clone()),
+            Event::Failed(failure) => How::Failed((**failure).clone()),
             _ => return None,
         };
         Some((entry.at_ms, how))

@@ -7,6 +7,7 @@ use crate::timeline::What;
 use crate::untrusted::{PLAUSIBLE, Untrusted, harmless};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 
 /// The version in every path.
 pub const PROTOCOL: u32 = 1;
@@ -174,7 +175,16 @@ impl Message {
         // What claims another size than it has is not written out to be compared.
         let as_long = size.is_none_or(|size: u32| usize::try_from(size) == Ok(line.len()));
         let message = Message { what, number, sent_ms, word, size };
-        (as_long && message.to_string() == line).then_some(message)
+        let mut rest = Rest(line);
+        (as_long && write!(rest, "{message}").is_ok() && rest.0.is_empty()).then_some(message)
+    }
+
+    /// The line.
+    pub fn text(&self) -> String {
+        // The longest without a size has a proof in it.
+        let mut text = String::with_capacity(self.size.map_or(128, |size| usize::try_from(size).unwrap_or(0)));
+        let _ = write!(text, "{self}");
+        text
     }
 
     /// What a line was, and its number, if it is one of ours that was changed on its way: the last word but for the filler is more
@@ -189,15 +199,40 @@ impl Message {
     }
 }
 
+/// Made for each message that a busy server echoes, so that it makes no text on the way.
 impl std::fmt::Display for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let head = format!("{} {} {} {}", word_of(self.what), self.number, self.sent_ms, self.word);
-        let Some(size) = self.size else { return f.write_str(&head) };
-        let head = format!("{head} {size} ");
-        let room = usize::try_from(size).unwrap_or(0).saturating_sub(head.len());
+        let mut out = Counted(f, 0);
+        write!(out, "{} {} {} {}", word_of(self.what), self.number, self.sent_ms, self.word)?;
+        let Some(size) = self.size else { return Ok(()) };
+        write!(out, " {size} ")?;
         // The word again and again: it is another one on every connection, so that no cache and no rule knows the filler.
-        let filler: String = self.word.chars().cycle().take(room).collect();
-        write!(f, "{head}{filler}")
+        let mut room = usize::try_from(size).unwrap_or(0).saturating_sub(out.1);
+        while room >= self.word.len() && !self.word.is_empty() {
+            out.write_str(&self.word)?;
+            room -= self.word.len();
+        }
+        self.word.chars().take(room).try_for_each(|letter| out.write_char(letter))
+    }
+}
+
+/// Counts the bytes that are written.
+struct Counted<'a, 'b>(&'a mut std::fmt::Formatter<'b>, usize);
+
+impl std::fmt::Write for Counted<'_, '_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.1 += text.len();
+        self.0.write_str(text)
+    }
+}
+
+/// What is still to come of a text that is being written: anything else fails.
+struct Rest<'a>(&'a str);
+
+impl std::fmt::Write for Rest<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0 = self.0.strip_prefix(text).ok_or(std::fmt::Error)?;
+        Ok(())
     }
 }
 

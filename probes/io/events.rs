@@ -4,7 +4,8 @@ use super::FLOOD_BYTES;
 use super::encoding::{self, Decoder};
 use super::http::Answer;
 use super::observe::{Page, Scene};
-use super::testify::{Call, Leaving, Reply, proven};
+use super::pen::{Pen, Quota};
+use super::testify::{Call, Lasting, Leaving, Reply, proven};
 use crate::timeline::{End, Event, Timeline, What, Why};
 use crate::untrusted::Untrusted;
 use crate::wire::{Message, PROOF_PREFIX};
@@ -14,8 +15,10 @@ use http::{HeaderMap, HeaderValue, Response, Version, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 /// The media type.
 pub const MEDIA_TYPE: &str = "text/event-stream";
@@ -63,17 +66,37 @@ pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
     }
     call.pen.note(Event::Response(200));
     let mut reply = proven(Response::builder(), &call).header(header::CONTENT_TYPE, schedule.media_type);
-    if schedule.close_delimited {
+    reply = if schedule.close_delimited {
         // The library chunks what is of HTTP/1.1 and has no length.
-        reply = reply.version(Version::HTTP_10).header(header::CONNECTION, "close");
-    }
+        reply.version(Version::HTTP_10).header(header::CONNECTION, "close")
+    } else {
+        reply.extension(Lasting)
+    };
     if schedule.hinted {
         reply = reply.header("x-accel-buffering", "no").header(header::CACHE_CONTROL, "no-cache, no-transform");
     }
     let leaving = Leaving::watch(&call);
     let (now, next) = (Instant::now(), 0);
     let comment = schedule.comments.map(|every| now + every);
-    let state = Streaming { next, due: now + schedule.silence, comment, comments: 0, leaving, call, schedule, written: 0 };
+    let first = format!(": {}\nretry: {RETRY_MS}\n\n", call.proof());
+    // What a stream does not need goes now: a request's headers alone keep all that was read with them.
+    let Call { nonce, pen, stop, until, sent, held, .. } = call;
+    let state = Streaming {
+        leaving,
+        nonce,
+        pen,
+        stop,
+        until,
+        sent,
+        _held: held,
+        first,
+        schedule,
+        next,
+        due: now + schedule.silence,
+        comment,
+        comments: 0,
+        written: 0,
+    };
     let frames = stream::unfold(state, |mut state| async move {
         let piece = state.piece().await?;
         state.written += piece.len();
@@ -83,9 +106,16 @@ pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
 }
 
 struct Streaming {
-    call: Call,
-    schedule: Schedule,
     leaving: Leaving,
+    nonce: String,
+    pen: Pen,
+    stop: CancellationToken,
+    until: Instant,
+    sent: Arc<Quota>,
+    _held: Arc<dyn Send + Sync>,
+    /// The first words.
+    first: String,
+    schedule: Schedule,
     next: u32,
     due: Instant,
     /// When the next comment is due, and how many there have been.
@@ -101,8 +131,8 @@ impl Streaming {
         self.next += 1;
         if number == 0 {
             // Proof first, then how soon to come back; a reader that sees the head but not this is being held up.
-            self.call.pen.note(Event::Sent(What::Comment, 0));
-            return Some(format!(": {}\nretry: {RETRY_MS}\n\n", self.call.proof()));
+            self.pen.note(Event::Sent(What::Comment, 0));
+            return Some(std::mem::take(&mut self.first));
         }
         if number > self.schedule.count {
             self.leaving.done(Why::Done);
@@ -112,8 +142,8 @@ impl Streaming {
         let due = comment.unwrap_or(self.due);
         let over = tokio::select! {
             biased;
-            () = sleep_until(due.min(self.call.until)) => (due > self.call.until).then_some(Why::Limit),
-            () = self.call.stop.cancelled() => Some(Why::Shutdown),
+            () = sleep_until(due.min(self.until)) => (due > self.until).then_some(Why::Limit),
+            () = self.stop.cancelled() => Some(Why::Shutdown),
         };
         if let Some(why) = over {
             self.leaving.done(why);
@@ -125,16 +155,16 @@ impl Streaming {
         let id = self.schedule.first.saturating_add(number - 1);
         let every = self.schedule.every;
         self.due += if self.schedule.sizes.is_some() { every } else { Schedule::gap(every, id.saturating_add(1)) };
-        let sent_ms = self.call.pen.clock.ms();
-        let message = Message { what: What::Event, number: id, sent_ms, word: self.call.nonce.clone(), size: None };
+        let sent_ms = self.pen.clock.ms();
+        let message = Message { what: What::Event, number: id, sent_ms, word: self.nonce.clone(), size: None };
         let event = format!("id: {id}\ndata: {message}\n\n");
         let size = self.schedule.sizes.filter(|_| number < self.schedule.count).map_or(0, |sizes| sizes(number));
         let missing = usize::try_from(size).unwrap_or(0).saturating_sub(self.written + event.len());
-        if !self.call.sent.take(missing + event.len()) {
+        if !self.sent.take(missing + event.len()) {
             self.leaving.done(Why::Limit);
             return None;
         }
-        self.call.pen.note(Event::Sent(What::Event, id));
+        self.pen.note(Event::Sent(What::Event, id));
         Some(padding(missing, number) + &event)
     }
 
@@ -143,12 +173,12 @@ impl Streaming {
         self.next -= 1;
         self.comments += 1;
         self.comment = self.comment.zip(self.schedule.comments).map(|(due, every)| due + every);
-        let comment = format!(": {} {}\n\n", self.comments, self.call.nonce);
-        if !self.call.sent.take(comment.len()) {
+        let comment = format!(": {} {}\n\n", self.comments, self.nonce);
+        if !self.sent.take(comment.len()) {
             self.leaving.done(Why::Limit);
             return None;
         }
-        self.call.pen.note(Event::Sent(What::Comment, self.comments));
+        self.pen.note(Event::Sent(What::Comment, self.comments));
         Some(comment)
     }
 }

@@ -17,10 +17,11 @@ use hyper::ext::Protocol;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -131,7 +132,7 @@ impl Call {
     /// Accepts a WebSocket and lets `converse` talk on it; anything that is no valid upgrade is answered and recorded as such.
     pub fn websocket<F>(
         mut self,
-        converse: impl FnOnce(Talk<TokioIo<hyper::upgrade::Upgraded>>, CancellationToken) -> F + Send + 'static,
+        converse: impl FnOnce(Box<Talk<TokioIo<hyper::upgrade::Upgraded>>>, CancellationToken) -> F + Send + 'static,
     ) -> Reply
     where
         F: Future<Output = ()> + Send + 'static,
@@ -168,20 +169,24 @@ impl Call {
         }
         let reply = reply.body(full(String::new())).unwrap_or_default();
         let upgrade = hyper::upgrade::on(&mut self.request);
-        let tasks = self.tasks.clone();
+        let proof = self.proof();
+        // What a conversation does not need goes now: a request's headers alone keep all that was read with them.
+        let Call { nonce, pen, observer, stop, tasks, until, message, sent, held, .. } = self;
         tasks.spawn(async move {
+            let _held = held;
             let Ok(io) = upgrade.await else {
-                let end = self.observer.ended().map_or(End::Fin, |(_, end)| end);
-                self.pen.note(Event::Ended(end));
+                let end = observer.ended().map_or(End::Fin, |(_, end)| end);
+                pen.note(Event::Ended(end));
                 return;
             };
-            let (observer, pen, sent) = (self.observer.clone(), self.pen.clone(), self.sent.clone());
-            let mut talk = Talk::accepted(TokioIo::new(io), observer, pen, &self.nonce, self.message, sent).await;
-            if talk.say_with(What::Greeting, 0, self.proof()).await {
-                let stop = self.stop.clone();
+            observer.stop_tapping();
+            // Boxed: each future that it is moved through would have room for all of it.
+            let mut talk =
+                Box::new(Box::pin(Talk::accepted(TokioIo::new(io), observer, pen.clone(), nonce, message, sent)).await);
+            if Box::pin(talk.say_with(What::Greeting, 0, proof)).await {
                 tokio::select! {
                     () = converse(talk, stop) => {}
-                    () = sleep_until(self.until) => self.pen.note(Event::Closed(Why::Limit)),
+                    () = sleep_until(until) => pen.note(Event::Closed(Why::Limit)),
                 }
             }
         });
@@ -219,20 +224,21 @@ pub struct Beat {
 pub const HOLD: Duration = Duration::from_secs(4);
 
 /// Echoes frames and beats in its manner until the client leaves.
-pub async fn converse<S>(mut talk: Talk<S>, manner: Manner, pen: Pen, stop: CancellationToken)
+pub async fn converse<S>(mut talk: Box<Talk<S>>, manner: Manner, pen: Pen, stop: CancellationToken)
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin,
 {
     if manner.bytes {
         talk.expect_bytes();
     }
     let silent = Beat { what: What::Tick, count: 0, every: Duration::from_secs(1) };
     let Beat { what, count: mut left, every } = manner.beat.unwrap_or(silent);
-    let mut next_tick = Instant::now() + every;
+    // Timers that most conversations do not have: they cost memory while it is idle, and time with each message.
+    let mut tick = (left > 0).then(|| Box::pin(sleep(every)));
+    let mut silence = None;
     let mut spoken = 0;
-    let mut silence: Option<Instant> = None;
+    let mut stopped = pin!(stop.cancelled());
     loop {
-        let far = Instant::now() + Duration::from_secs(86_400);
         tokio::select! {
             biased;
             heard = talk.hear() => match heard {
@@ -246,21 +252,21 @@ where
                         return;
                     }
                     if spoken == 0 && silence.is_none() {
-                        silence = manner.after_silence.map(|wait| Instant::now() + wait);
+                        silence = manner.after_silence.map(|wait| Box::pin(sleep(wait)));
                     }
                 }
                 Heard::Message(..) | Heard::Altered(..) => {}
                 Heard::Over => break,
             },
-            () = sleep_until(next_tick), if left > 0 => {
+            due = due(&mut tick) => {
                 spoken += 1;
                 left -= 1;
-                next_tick += every;
+                tick = (left > 0).then(|| Box::pin(sleep_until(due + every)));
                 if !talk.say(what, spoken).await {
                     break;
                 }
             }
-            () = sleep_until(silence.unwrap_or(far)), if silence.is_some() => {
+            _ = due(&mut silence) => {
                 silence = None;
                 spoken += 1;
                 pen.note(Event::SilenceOver);
@@ -268,7 +274,7 @@ where
                     break;
                 }
             }
-            () = stop.cancelled() => {
+            () = stopped.as_mut() => {
                 talk.close(Why::Shutdown).await;
                 return;
             }
@@ -284,6 +290,13 @@ where
         () = stop.cancelled() => {}
     }
     pen.note(Event::Closed(Why::AfterPeer));
+}
+
+/// Waits for a timer, if there is one, and gives the moment for which it was set.
+async fn due(timer: &mut Option<Pin<Box<Sleep>>>) -> Instant {
+    let Some(timer) = timer else { return std::future::pending().await };
+    timer.as_mut().await;
+    timer.deadline()
 }
 
 /// Notes how a request ended when its answer is dropped before it was complete.
@@ -341,6 +354,11 @@ impl Drop for Leaving {
 pub fn proven(builder: http::response::Builder, call: &Call) -> http::response::Builder {
     builder.header(PROOF_HEADER, call.proof()).header(header::CACHE_CONTROL, "no-store")
 }
+
+/// Marks, among the extensions of an answer, one whose body goes on for a while with little in it: a server may see to it that
+/// such a one costs little.
+#[derive(Clone, Copy)]
+pub struct Lasting;
 
 /// A body that is there at once.
 pub fn full(text: String) -> UnsyncBoxBody<Bytes, Infallible> {

@@ -2,7 +2,7 @@
 
 use super::observe::Page;
 use super::pen::{Pen, Quota};
-use super::{FLOOD_BYTES, Io, Observer};
+use super::{BoxFuture, FLOOD_BYTES, Io, Observer};
 use crate::exchange::Proof;
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
@@ -40,6 +40,10 @@ pub fn limits(message: usize) -> WebSocketConfig {
         .max_message_size(Some(message))
         .max_frame_size(Some(message))
 }
+
+/// What the server reads at once, and keeps room for on each WebSocket: a message of the usual kind, and its head. More are many
+/// times as much as all else that an idle connection takes.
+const SERVED_BYTES: usize = 256;
 
 /// A conversation on a WebSocket that writes itself down; both ends use it.
 pub struct Talk<S> {
@@ -106,11 +110,12 @@ impl Talk<Io> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
     /// The server's end of an accepted upgrade: it takes messages of at most so many bytes, and sends no more than its run may.
-    pub async fn accepted(io: S, observer: Observer, pen: Pen, nonce: &str, message: usize, sent: Arc<Quota>) -> Self {
-        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits(message))).await;
-        let words = Words { word: nonce.to_owned(), examine: None };
+    pub async fn accepted(io: S, observer: Observer, pen: Pen, nonce: String, message: usize, sent: Arc<Quota>) -> Self {
+        let limits = limits(message).read_buffer_size(SERVED_BYTES);
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits)).await;
+        let words = Words { word: nonce, examine: None };
         let farewell = Farewell::SERVER;
         Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: Some(sent) }
     }
@@ -147,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     async fn send(&mut self, what: What, number: u32, word: String, size: Option<u32>) -> bool {
         let text = match what {
             What::Ping => format!("{number} {word}"),
-            _ => Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.to_string(),
+            _ => Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.text(),
         };
         let beside =
             if matches!(what, What::Pieces | What::PiecesEcho | What::Bytes | What::BytesEcho) { PIECES_BYTES } else { 0 };
@@ -272,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     }
 
     /// Ends the conversation with a close frame, and waits a little for the answer to it.
-    pub async fn close(mut self, why: Why) {
+    pub async fn close(mut self: Box<Self>, why: Why) {
         self.end(why).await;
     }
 
@@ -281,7 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         self.sent.as_ref().is_none_or(|quota| quota.take(bytes))
     }
 
-    async fn end(&mut self, why: Why) {
+    /// Boxed: a farewell is large, and each conversation has but one.
+    fn end(&mut self, why: Why) -> BoxFuture<'_, ()> {
         self.pen.note(Event::Closed(why));
         let (code, reason) = match why {
             Why::Shutdown => (CloseCode::Away, ""),
@@ -289,12 +295,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             Why::Farewell => (CloseCode::from(self.farewell.code), self.farewell.reason),
             _ => (CloseCode::Normal, ""),
         };
-        let farewell = async {
+        let farewell = async move {
             let _ = self.socket.close(Some(CloseFrame { code, reason: reason.into() })).await;
             while let Some(Ok(_)) = self.socket.next().await {}
         };
-        // Nobody is blamed for a farewell that is not answered.
-        let _ = timeout(Duration::from_millis(500), farewell).await;
+        Box::pin(async move {
+            // Nobody is blamed for a farewell that is not answered.
+            let _ = timeout(Duration::from_millis(500), farewell).await;
+        })
     }
 
     /// Whether it came in a binary frame decides as much as its words do.

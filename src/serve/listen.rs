@@ -82,7 +82,7 @@ fn admit(server: &Server, mut socket: TcpStream, leg: Leg, from: SocketAddr) {
     server.0.tasks.clone().spawn(async move {
         let mut peer = known;
         if server.0.proxy_protocol {
-            match timeout(server.0.limits.head, front::read(&mut socket)).await {
+            match Box::pin(timeout(server.0.limits.head, front::read(&mut socket))).await {
                 Ok(Ok(client)) => peer = client,
                 Ok(Err(error)) => {
                     let (from, why) = (from.ip().to_string(), error.to_string());
@@ -93,9 +93,8 @@ fn admit(server: &Server, mut socket: TcpStream, leg: Leg, from: SocketAddr) {
             refusal = refusal.or(peer.and_then(|peer| server.0.door.on_behalf(&mut ticket, peer.ip())));
         }
         if let Ok(io) = adopt(socket) {
-            server.serve_arrival(io, leg, Arrival { peer, refusal }).await;
+            server.serve_arrival(io, leg, Arrival { peer, refusal }, Some(ticket)).await;
         }
-        drop(ticket);
     });
 }
 

@@ -3,10 +3,12 @@
 pub mod acme;
 pub mod admin;
 pub mod certificate;
+mod connection;
 mod door;
 pub mod fleet;
 mod front;
 mod lag;
+mod lasting;
 pub mod limits;
 mod listen;
 pub mod log;
@@ -19,10 +21,9 @@ pub mod tokens;
 pub use listen::{Listening, listen, serve_on};
 
 use crate::net::tls::tls_end;
-use door::Door;
+use connection::Connection;
+use door::{Door, Ticket};
 use fleet::Fleet;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use limits::Limits;
 use log::Log;
 use metrics::Metrics;
@@ -44,7 +45,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokens::Token;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -91,11 +92,8 @@ impl Options {
     }
 }
 
-/// The window of flow control, for a stream and for a connection: RFC 9113 section 6.9.2 begins with as much. Only reports are
-/// longer.
-const H2_WINDOW: u32 = 65_535;
-/// What is kept for one stream whose peer does not read: a hundred of them have 1.6 MiB.
-const H2_SEND_BYTES: usize = 16 * 1024;
+/// The name, in metrics and logs, of connections that were ended because a head did not come in time.
+const SLOW_HEAD: &str = "slow-head";
 
 /// How often it is looked whether runs are over.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -256,79 +254,32 @@ impl Server {
 
     /// Serves one connection to its end.
     pub async fn serve(&self, io: Io, leg: Leg) {
-        self.serve_arrival(io, leg, Arrival::default()).await;
+        self.serve_arrival(io, leg, Arrival::default(), None).await;
     }
 
-    async fn serve_arrival(&self, io: Io, leg: Leg, arrival: Arrival) {
-        let stop = self.0.stop.clone();
+    /// What comes with it is kept for as long as anything goes on there: also where it has become a WebSocket.
+    async fn serve_arrival(&self, io: Io, leg: Leg, arrival: Arrival, ticket: Option<Ticket>) {
         // Who is only told why not has as long as a head may take, for everything.
         let lasts = if arrival.refusal.is_some() { self.0.limits.head } else { self.0.limits.longest };
         let until = Instant::now() + lasts;
-        let _open = self.0.metrics.connection(leg.as_str());
+        let held = Arc::new((ticket, self.0.metrics.connection(leg.as_str())));
         // Boxed: a TLS session is large, and most of a connection's life needs none of the handshake's state.
         let (io, tls) = match leg {
             Leg::Http => (io, None),
-            Leg::Https => match Box::pin(self.accept_tls(io)).await {
+            Leg::Https => match Box::pin(self.accept_tls(io, &arrival)).await {
                 Some(accepted) => accepted,
                 None => return,
             },
         };
-        let observer = io.observer();
-        let begun = Arc::new(AtomicBool::new(false));
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        let limits = self.0.limits;
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            // Between requests too: nothing of ours waits there.
-            .header_read_timeout(limits.head)
-            // So that an answer can spell headers as its request did.
-            .preserve_header_case(true)
-            .max_buf_size(limits.head_bytes);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.streams)
-            // WebSockets over HTTP/2 (RFC 8441).
-            .enable_connect_protocol()
-            // What a peer may send before it is read, and what waits for a peer that does not read: by stream and by connection.
-            .initial_stream_window_size(H2_WINDOW)
-            .initial_connection_window_size(H2_WINDOW)
-            .max_send_buf_size(H2_SEND_BYTES)
-            .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
-        let service = {
-            let (server, begun) = (self.clone(), begun.clone());
-            hyper::service::service_fn(move |request| {
-                begun.store(true, Ordering::Relaxed);
-                let server = server.clone();
-                let came = routes::Came { observer: observer.clone(), tls: tls.clone(), arrival, until };
-                async move { Ok::<_, std::convert::Infallible>(routes::answer(&server, request, came).await) }
-            })
-        };
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
-        tokio::pin!(connection);
-        // The library's own deadline begins with the first byte; a peer that sends none would stay for ever.
-        let silent = async {
-            sleep(limits.head).await;
-            if begun.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            // A server that shuts down begins nothing new.
-            biased;
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                let _ = timeout(limits.farewell, connection).await;
-            }
-            _ = connection.as_mut() => {}
-            () = silent => {}
-            // What goes on here ends by itself now, and says why; only what a peer does not read is cut.
-            () = sleep_until(until) => {
-                connection.as_mut().graceful_shutdown();
-                let _ = timeout(limits.farewell, connection).await;
-            }
-        }
+        let connection = Connection { server: self.clone(), observer: io.observer(), tls, arrival, until, held };
+        Arc::new(connection).serve(io).await;
+    }
+
+    /// A head, or a handshake, did not come in time.
+    fn slow_head(&self, arrival: &Arrival) {
+        self.0.metrics.refused(SLOW_HEAD);
+        let from = arrival.peer.map_or_else(String::new, |peer| peer.ip().to_string());
+        self.0.log.refused(SLOW_HEAD, &[("from", &from)]);
     }
 
     /// Ends all conversations with a word of why, and waits for them a little.
@@ -347,7 +298,7 @@ impl Server {
     }
 
     /// The TLS session, and what this end saw of it.
-    async fn accept_tls(&self, io: Io) -> Option<(Io, Option<Arc<TlsEnd>>)> {
+    async fn accept_tls(&self, io: Io, arrival: &Arrival) -> Option<(Io, Option<Arc<TlsEnd>>)> {
         let below = io.observer();
         let handshake = async {
             let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.ok()?;
@@ -365,8 +316,13 @@ impl Server {
             let (config, sha256) = self.tls()?;
             Some((start.into_stream(config).await.ok()?, sha256))
         };
-        let (stream, sha256) = timeout(self.0.limits.head, handshake).await.ok()??;
+        let Ok(accepted) = timeout(self.0.limits.head, handshake).await else {
+            self.slow_head(arrival);
+            return None;
+        };
+        let (stream, sha256) = accepted?;
         let end = tls_end(stream.get_ref().1, &below.take_first_bytes(), Some(sha256));
+        below.stop_tapping();
         Some((Io::over(stream, below), Some(Arc::new(end))))
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Came {
     pub(super) arrival: Arrival,
     /// When the connection is ended.
     pub(super) until: Instant,
+    /// Kept for as long as anything goes on there.
+    pub(super) held: Arc<dyn Send + Sync>,
 }
 
 impl Came {
@@ -200,7 +202,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         chosen: None,
         large: server.0.large.clone(),
         sent: run.sent.clone(),
-        held: Arc::new((run.clone(), server.0.metrics.request(route))),
+        held: Arc::new((run.clone(), server.0.metrics.request(route), came.held)),
     };
     probe.testify(call).await
 }

@@ -48,7 +48,7 @@ async fn the_witness_comes_in_bounded_pages() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_writes_too_much_is_cut_and_says_so() {
-    let runs = runs(Limits { record: 2_000, ..Limits::default() });
+    let runs = runs(Limits { record: 1_300, ..Limits::default() });
     let run = runs.begin(None).unwrap();
     let pen = run.note("a", RequestHead::default(), None, false).unwrap().0;
     (0..11).for_each(|_| pen.note(Event::Sent(What::Tick, 1)));

@@ -155,3 +155,19 @@ fn a_head_that_is_too_large_or_too_slow_ends() {
         assert!(!ended.is_err_and(|why| why.kind() == std::io::ErrorKind::WouldBlock), "{begun:?}");
     }
 }
+
+#[test]
+fn a_websocket_counts_as_a_connection_until_it_ends() {
+    // An address has at most as many as are free: the half.
+    let serve = Serve::with(&["--max-connections", "16"]);
+    let (run, _) = begin(&serve.http);
+    let upgrade =
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    let mut all: Vec<_> = (0..16).map(|_| connect(&serve.http)).collect();
+    let mut open = 0;
+    for (number, stream) in all.iter_mut().enumerate() {
+        write!(stream, "GET /v1/{run}/{number:x}/upgrade HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n\r\n").unwrap();
+        open += usize::from(crate::program::read_head(stream).starts_with("HTTP/1.1 101"));
+    }
+    assert!((1..=8).contains(&open), "{open}");
+}

@@ -107,6 +107,18 @@ fn a_token_admits_and_is_seen_nowhere() {
     assert!(!metrics.contains(TOKEN));
 }
 
+#[test]
+fn a_head_that_does_not_come_in_time_is_counted() {
+    let serve = Talking::start(&["--admin", "127.0.0.1:0", "--head-seconds", "1"]);
+    let url = serve.after("cleartext leg on ");
+    let admin = serve.after("admin on ");
+    for slow in ["", "PRI", "GET / HTTP/1.1\r\nHost: x\r\n"] {
+        assert!(!exchange(&url, slow).starts_with("HTTP/1.1 200"));
+    }
+    let metrics = get(&admin, "/metrics");
+    assert!(metrics.contains("proxyprobe_refusals_total{limit=\"slow-head\"} 3"), "{metrics}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_token_on_the_command_line_is_taken_out_of_the_process_list() {

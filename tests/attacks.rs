@@ -33,6 +33,8 @@ mod guessed_ids;
 mod h2;
 #[path = "attacks/half_open.rs"]
 mod half_open;
+#[path = "attacks/one_connection.rs"]
+mod one_connection;
 #[path = "loopback/program.rs"]
 #[expect(dead_code, reason = "the other tests need more of it")]
 mod program;

@@ -10,6 +10,12 @@ fn abandoned_runs_from_elsewhere_leave_room() {
 }
 
 fn attack(arena: &Arena) {
+    let begun = runs(arena);
+    assert!(begun.iter().sum::<usize>() < 80, "{begun:?}");
+}
+
+/// Begins runs from elsewhere, and says how many each address may begin.
+pub(crate) fn runs(arena: &Arena) -> [usize; ELSEWHERE.len()] {
     let mut begun = [0; ELSEWHERE.len()];
     for number in 0.. {
         if !arena.goes_on() {
@@ -25,5 +31,5 @@ fn attack(arena: &Arena) {
         begun[who] += usize::from(!refused);
         arena.blow();
     }
-    assert!(begun.iter().sum::<usize>() < 80, "{begun:?}");
+    begun
 }

@@ -35,6 +35,18 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
+    /// Against this server.
+    pub(crate) fn of(serve: &Serve) -> Self {
+        let address = |url: &str| url.split("//").nth(1).unwrap().parse().unwrap();
+        let (http, https) = (address(&serve.http), address(&serve.https));
+        Self { http, https, over: AtomicBool::new(false), blows: AtomicU64::new(0) }
+    }
+
+    /// The attack is over.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the attack goes on: until the client's run has ended.
     pub(crate) fn goes_on(&self) -> bool {
         !self.over.load(Ordering::Relaxed)
@@ -94,32 +106,39 @@ pub(crate) fn from(address: [u8; 4], to: SocketAddr) -> std::io::Result<TcpStrea
 pub(crate) fn beside(flags: &[&str], grows_kib: u64, attacks: &[&(dyn Fn(&Arena) + Sync)]) {
     let _alone = alone();
     let serve = Serve::with(flags);
-    let address = |url: &str| url.split("//").nth(1).unwrap().parse().unwrap();
-    let (http, https) = (address(&serve.http), address(&serve.https));
-    let arena = Arena { http, https, over: AtomicBool::new(false), blows: AtomicU64::new(0) };
+    let arena = Arena::of(&serve);
     let pid = serve.child.id();
     let behaves = || check(&["--pin", &serve.pin, &serve.https]);
     assert_eq!(behaves().code, 0, "before the attack");
-    let before = kib(pid, "VmRSS");
-    // The highest mark begins anew (proc(5), clear_refs).
-    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
-    let ran = std::thread::scope(|all| {
-        let attackers: Vec<_> = attacks.iter().map(|attack| all.spawn(|| attack(&arena))).collect();
-        // The client begins when the attack is under way; an attacker who has failed is no attack.
-        while arena.blows.load(Ordering::Relaxed) < 50 && !attackers.iter().any(|one| one.is_finished()) {
-            std::thread::yield_now();
-        }
-        let ran = behaves();
-        arena.over.store(true, Ordering::Relaxed);
-        ran
+    let mut ran = None;
+    let grown = grown(pid, || {
+        ran = Some(std::thread::scope(|all| {
+            let attackers: Vec<_> = attacks.iter().map(|attack| all.spawn(|| attack(&arena))).collect();
+            // The client begins when the attack is under way; an attacker who has failed is no attack.
+            while arena.blows.load(Ordering::Relaxed) < 50 && !attackers.iter().any(|one| one.is_finished()) {
+                std::thread::yield_now();
+            }
+            let ran = behaves();
+            arena.end();
+            ran
+        }))
     });
-    let grown = kib(pid, "VmHWM").saturating_sub(before);
+    let ran = ran.unwrap();
     let report = ran.json();
     assert_eq!(blamed(&ran), Vec::<Value>::new());
     // Where the machine had no time for its timers the run says so itself, and concludes nothing.
     let late = ["client_lag_ms", "server_lag_ms"].iter().any(|lag| report["circumstances"][lag].as_u64() > Some(100));
     assert!(ran.code == 0 || late, "{}: {:?}", ran.code, ran.codes());
     assert!(grown <= grows_kib + CLIENT_KIB, "it grew by {grown} KiB, of {grows_kib} and {CLIENT_KIB}");
+}
+
+/// The KiB by which a process grows at most while something happens.
+pub(crate) fn grown(pid: u32, happens: impl FnOnce()) -> u64 {
+    let before = kib(pid, "VmRSS");
+    // The highest mark begins anew (proc(5), clear_refs).
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+    happens();
+    kib(pid, "VmHWM").saturating_sub(before)
 }
 
 /// The findings that blame the network for something.
@@ -129,7 +148,7 @@ pub(crate) fn blamed(ran: &Ran) -> Vec<Value> {
 }
 
 /// A figure of a process in KiB (proc(5), status).
-fn kib(pid: u32, name: &str) -> u64 {
+pub(crate) fn kib(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

@@ -25,7 +25,7 @@ fn bomb() -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn reports(arena: &Arena) {
+pub(crate) fn reports(arena: &Arena) {
     let bomb = bomb();
     let mut runs = 0;
     while arena.goes_on() {
@@ -48,7 +48,7 @@ fn reports(arena: &Arena) {
 }
 
 /// A compressed message (RFC 7692 sets RSV1) that nobody agreed to.
-fn messages(arena: &Arena) {
+pub(crate) fn messages(arena: &Arena) {
     let bomb = bomb();
     let (run, _) = arena.begin();
     let payload = &bomb[..60_000];

@@ -14,7 +14,7 @@ fn a_flood_from_elsewhere_leaves_room() {
     beside(&["--max-connections", &most, "--head-seconds", "60"], CONNECTION_KIB * 900, &[&attack]);
 }
 
-fn attack(arena: &Arena) {
+pub(crate) fn attack(arena: &Arena) {
     let mut all = Vec::new();
     for number in 0.. {
         if !arena.goes_on() {

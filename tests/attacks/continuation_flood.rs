@@ -8,11 +8,11 @@ fn continuation_flood() {
     beside(&[], HOSTILE_KIB, &[&small, &large]);
 }
 
-fn small(arena: &Arena) {
+pub(crate) fn small(arena: &Arena) {
     head_without_end(arena, b"");
 }
 
-fn large(arena: &Arena) {
+pub(crate) fn large(arena: &Arena) {
     // A literal header field, never indexed, with a name of one byte and a value of a hundred (RFC 7541 section 6.2.3).
     head_without_end(arena, &[&[0x10, 1, b'a', 100][..], &[b'b'; 100]].concat().repeat(40));
 }

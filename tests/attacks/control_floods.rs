@@ -6,14 +6,20 @@ use std::io::Write;
 
 #[test]
 fn ping_and_settings_floods() {
-    let pings: &(dyn Fn(&Arena) + Sync) = &|arena| flood(arena, |_| frame(PING, 0, 0, &[0; 8]).repeat(200));
-    // SETTINGS_MAX_CONCURRENT_STREAMS, again and again.
-    let settings: &(dyn Fn(&Arena) + Sync) = &|arena| flood(arena, |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]).repeat(200));
-    beside(&[], 3 * HOSTILE_KIB, &[pings, settings, &unread]);
+    beside(&[], 3 * HOSTILE_KIB, &[&pings, &settings, &unread]);
+}
+
+pub(crate) fn pings(arena: &Arena) {
+    flood(arena, |_| frame(PING, 0, 0, &[0; 8]).repeat(200));
+}
+
+/// SETTINGS_MAX_CONCURRENT_STREAMS, again and again.
+pub(crate) fn settings(arena: &Arena) {
+    flood(arena, |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]).repeat(200));
 }
 
 /// The same by one who never reads: what waits for him must not grow.
-fn unread(arena: &Arena) {
+pub(crate) fn unread(arena: &Arena) {
     let pings = frame(PING, 0, 0, &[0; 8]).repeat(200);
     while arena.goes_on() {
         let mut stream = arena.connect();

@@ -10,7 +10,7 @@ fn endless_polls() {
     beside(&[], CONNECTION_KIB * POLLS as u64, &[&attack]);
 }
 
-fn attack(arena: &Arena) {
+pub(crate) fn attack(arena: &Arena) {
     let (mut run, mut all) = (String::new(), Vec::new());
     while arena.goes_on() {
         if all.len() < POLLS {

@@ -34,21 +34,21 @@ fn attack(arena: &Arena, begin: &[u8], piece: &[u8]) {
 }
 
 /// A frame of 16 MiB, of which a byte comes now and then.
-fn announced(arena: &Arena) {
+pub(crate) fn announced(arena: &Arena) {
     attack(arena, &[0x82, 0xff, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0], b"x");
 }
 
 /// A message in fragments of 4 KiB that never ends.
-fn fragments(arena: &Arena) {
+pub(crate) fn fragments(arena: &Arena) {
     attack(arena, &frame(0x01, &[b'x'; 4096]), &frame(0x00, &[b'x'; 4096]));
 }
 
 /// The same with nothing in the fragments.
-fn empty_fragments(arena: &Arena) {
+pub(crate) fn empty_fragments(arena: &Arena) {
     attack(arena, &frame(0x01, b""), &frame(0x00, b"").repeat(100));
 }
 
 /// Pings whose pongs are never read.
-fn pings(arena: &Arena) {
+pub(crate) fn pings(arena: &Arena) {
     attack(arena, b"", &[&[0x89, 0xfd][..], &[0; 4], &[b'x'; 125]].concat().repeat(50));
 }

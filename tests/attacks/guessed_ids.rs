@@ -7,7 +7,7 @@ fn guessed_ids() {
     beside(&[], HOSTILE_KIB, &[&attack]);
 }
 
-fn attack(arena: &Arena) {
+pub(crate) fn attack(arena: &Arena) {
     let (run, key) = arena.begin();
     let status = |path: String| arena.get(&path).split(' ').nth(1).unwrap_or_default().to_owned();
     for number in 0u32.. {

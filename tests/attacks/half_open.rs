@@ -10,7 +10,7 @@ fn connections_that_say_nothing() {
     beside(&["--head-seconds", "3"], CONNECTION_KIB * CONNECTIONS as u64, &[&attack]);
 }
 
-fn attack(arena: &Arena) {
+pub(crate) fn attack(arena: &Arena) {
     let mut all = std::collections::VecDeque::new();
     while arena.goes_on() {
         if all.len() == CONNECTIONS {

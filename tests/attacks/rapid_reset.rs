@@ -11,7 +11,7 @@ fn rapid_reset() {
     beside(&[], HOSTILE_KIB, &[&attack]);
 }
 
-fn attack(arena: &Arena) {
+pub(crate) fn attack(arena: &Arena) {
     flood(arena, |number| {
         let streams = (number * BURST..(number + 1) * BURST).map(|stream| 2 * stream + 1);
         let cancel = 8u32.to_be_bytes();

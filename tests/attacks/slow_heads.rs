@@ -7,7 +7,15 @@ const CONNECTIONS: usize = 300;
 
 #[test]
 fn slow_heads() {
-    beside(&["--head-seconds", "5"], CONNECTION_KIB * 2 * CONNECTIONS as u64, &[&cleartext, &tls]);
+    beside(&["--head-seconds", "5"], CONNECTION_KIB * 2 * CONNECTIONS as u64, &[&both]);
+}
+
+/// Both at once.
+pub(crate) fn both(arena: &Arena) {
+    std::thread::scope(|all| {
+        all.spawn(|| cleartext(arena));
+        tls(arena);
+    });
 }
 
 fn cleartext(arena: &Arena) {

@@ -7,7 +7,15 @@ const CONNECTIONS: usize = 60;
 
 #[test]
 fn what_is_asked_for_and_never_read() {
-    beside(&[], CONNECTION_KIB * 2 * CONNECTIONS as u64, &[&streams, &echoes]);
+    beside(&[], CONNECTION_KIB * 2 * CONNECTIONS as u64, &[&both]);
+}
+
+/// Both at once.
+pub(crate) fn both(arena: &Arena) {
+    std::thread::scope(|all| {
+        all.spawn(|| streams(arena));
+        echoes(arena);
+    });
 }
 
 fn streams(arena: &Arena) {

@@ -188,16 +188,15 @@ impl Idle {
 
 /// Opens so many connections, each few hundred from an address and in a run of their own.
 pub(crate) fn open(to: &To, count: usize, network: u8) -> Vec<Idle> {
-    let mut run = String::new();
-    let mut all = Vec::with_capacity(count);
-    for number in 0..count {
-        let from = [127, 0, network, u8::try_from(2 + number / OF_ADDRESS).unwrap()];
-        if number % OF_ADDRESS == 0 && to.ours {
-            run = to.begin(from);
-        }
-        all.push(to.open(from, &run, number));
-    }
-    all
+    let some = |first: usize| {
+        let from = [127, 0, network, u8::try_from(2 + first / OF_ADDRESS).unwrap()];
+        let run = if to.ours { to.begin(from) } else { String::new() };
+        (first..count.min(first + OF_ADDRESS)).map(|number| to.open(from, &run, number)).collect::<Vec<_>>()
+    };
+    std::thread::scope(|all| {
+        let opening: Vec<_> = (0..count).step_by(OF_ADDRESS).map(|first| all.spawn(move || some(first))).collect();
+        opening.into_iter().flat_map(|some| some.join().unwrap()).collect()
+    })
 }
 
 /// A short text in a frame of a client, with a mask of zeros (RFC 6455 section 5.3).

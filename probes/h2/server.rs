@@ -1,7 +1,7 @@
 //! The server's half: the session, event streams, and a WebSocket that echoes.
 
 use super::BULK_BYTES;
-use crate::io::events::{Schedule, stream_reply};
+use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
 use crate::timeline::{Event, What, Why};
 use http::StatusCode;
@@ -23,7 +23,17 @@ pub(super) async fn testify(call: Call) -> Reply {
             let count = call.number("count").and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
             let (silence, every) = (ms("silence_ms"), ms("every_ms"));
             let sizes: Option<fn(u32) -> u64> = if call.flag("bulk") { Some(|_| BULK_BYTES) } else { None };
-            let schedule = Schedule { first: 1, count, silence, every, hinted: true, sizes, comments: None };
+            let schedule = Schedule {
+                first: 1,
+                count,
+                silence,
+                every,
+                hinted: true,
+                sizes,
+                comments: None,
+                media_type: MEDIA_TYPE,
+                close_delimited: false,
+            };
             stream_reply(call, schedule)
         }
         WEBSOCKET => {

@@ -3,7 +3,7 @@
 use super::heads::{seen, version};
 use super::http::{Answer, Driver, HEAD_BYTES, end_of, failure};
 use super::observe::{Page, Scene};
-use super::websocket::Talk;
+use super::websocket::{MESSAGE_BYTES, Talk};
 use super::{Io, Observer, Way, WayOn};
 use crate::exchange::{Opened, Proof, ResponseHead};
 use crate::failure::{Failure, Kind};
@@ -118,7 +118,7 @@ impl Connection {
     }
 
     /// Asks for a WebSocket (RFC 8441), where the other end has said that it takes such requests.
-    pub async fn websocket(&self, scene: &Scene, page: &Page, route: &str) -> Option<Talk<Io>> {
+    pub async fn websocket(&self, scene: &Scene, page: &Page, route: &str) -> Option<Box<Talk<Io>>> {
         let path = route_path(scene.prover.run(), page.nonce(), route);
         let mut headers = HeaderMap::new();
         headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -136,7 +136,7 @@ impl Connection {
         match timeout(scene.answer(), hyper::upgrade::on(response)).await {
             Ok(Ok(stream)) => {
                 let io = Io::over(TokioIo::new(stream), self.observer.clone());
-                Some(Talk::opened(io, Vec::new(), page, scene.prover.clone(), route).await)
+                Some(Box::new(Talk::opened(io, Vec::new(), page, scene.prover.clone(), route, MESSAGE_BYTES).await))
             }
             Ok(Err(error)) => {
                 page.pen.note(Event::Ended(end_of(&error, &self.observer)));

@@ -88,7 +88,8 @@ fn main() {
     // Cargo says `--bench` to every benchmark.
     let said = std::env::args().skip(1).find(|word| word != "--bench");
     let lasts = Duration::from_secs(said.map_or(LASTS, |word| word.parse().unwrap()));
-    let serve = Serve::start();
+    let folder = std::env::temp_dir().join(format!("proxyprobe-soak-{}", std::process::id()));
+    let serve = Serve::with(&["--keep-reports", folder.to_str().unwrap()]);
     let pid = serve.child.id();
     let began = Instant::now();
     let say = |what: &str| println!("{:>6} s  {:>8} KiB  {what}", began.elapsed().as_secs(), kib(pid, "VmRSS"));
@@ -125,6 +126,7 @@ fn main() {
     }
     let after = quiet("at the end");
     let marked = marked.unwrap();
+    let _ = std::fs::remove_dir_all(&folder);
     #[expect(clippy::cast_precision_loss, reason = "some thousand KiB")]
     let ratio = after as f64 / marked as f64;
     let verdict = if (ratio - 1.0).abs() <= WITHIN { "within" } else { "NOT within" };

@@ -18,6 +18,14 @@ const SAME_LIMIT_MS: u64 = 2_000;
 /// What a look at whoever answered TLS tells: why a leg was not reached.
 const WHY_NOT_REACHED: &[Code] = &[tls::INTERCEPTED_UNTRUSTED_ROOT, tls::CERTIFICATE_INVALID, tls::HANDSHAKE_REFUSED];
 
+/// What is worth knowing of a way that was open: not why anything else was not tried.
+pub(crate) const EXPLAINS_NOTHING: &[Code] = &[
+    reach::PROXY_ON_THIS_MACHINE,
+    reach::THROUGH_TUNNEL,
+    reach::PROXY_SETTINGS_DIFFER,
+    reach::ADDRESS_FAMILY_FAILS,
+];
+
 const TABLE: &[Row] = &[
     // Whose certificate it is, is why it is not trusted.
     Row {
@@ -33,7 +41,10 @@ const TABLE: &[Row] = &[
     },
     // A leg that was not reached has no other story; the application's own endpoint is another host.
     Row {
-        cause: |f| f.code.probe() == "reach" && f.measured.get("transport").is_none() && f.code != reach::REDIRECTED_TO_HTTPS,
+        cause: |f| {
+            let explains = f.code != reach::REDIRECTED_TO_HTTPS && !EXPLAINS_NOTHING.contains(&f.code);
+            f.code.probe() == "reach" && f.measured.get("transport").is_none() && explains
+        },
         consequence: |f| !matches!(f.code.probe(), "reach" | "also") && !WHY_NOT_REACHED.contains(&f.code),
         together: |_, _| true,
     },
@@ -216,6 +227,14 @@ mod tests {
         for code in [zombie::SIZE_LIMITED, zombie::FRAMES_ALTERED, zombie::GREETING_LOST] {
             let all = vec![finding(code, ws), finding(idle::CLOSED, ws).with("after_ms", 5_000)];
             assert_eq!(cause_of(idle::CLOSED, all), None, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn what_lies_on_an_open_way_explains_nothing() {
+        let ws = Some(Transport::WebSocket);
+        for code in EXPLAINS_NOTHING {
+            assert_eq!(cause_of(upgrade::REFUSED, vec![finding(*code, None), finding(upgrade::REFUSED, ws)]), None, "{code:?}");
         }
     }
 

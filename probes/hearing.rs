@@ -213,7 +213,7 @@ impl Hearing {
             _ if ran => None,
             // What keeps the paired server away says nothing of another host.
             ProbeId::Also => first(&|f| f.code.probe() == "also"),
-            _ => first(&|f| f.code.probe() == "reach")
+            _ => first(&|f| f.code.probe() == "reach" && !causes::EXPLAINS_NOTHING.contains(&f.code))
                 .or_else(|| first(&|f| f.code.probe() == "upgrade" && f.blames()))
                 .or_else(|| first(&|f| f.outcome == Outcome::Inconclusive)),
         }

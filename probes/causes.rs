@@ -18,12 +18,14 @@ const SAME_LIMIT_MS: u64 = 2_000;
 /// What a look at whoever answered TLS tells: why a leg was not reached.
 const WHY_NOT_REACHED: &[Code] = &[tls::INTERCEPTED_UNTRUSTED_ROOT, tls::CERTIFICATE_INVALID, tls::HANDSHAKE_REFUSED];
 
-/// What is worth knowing of a way that was open: not why anything else was not tried.
+/// What is worth knowing of a way that was open, or of one that nobody needs: not why anything else was not tried.
 pub(crate) const EXPLAINS_NOTHING: &[Code] = &[
     reach::PROXY_ON_THIS_MACHINE,
     reach::THROUGH_TUNNEL,
     reach::PROXY_SETTINGS_DIFFER,
     reach::ADDRESS_FAMILY_FAILS,
+    reach::UDP_REACHABLE,
+    reach::UDP_BLOCKED,
 ];
 
 const TABLE: &[Row] = &[

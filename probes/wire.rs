@@ -95,6 +95,9 @@ pub struct RunStart {
     /// What the server knows that not every one of this protocol does, by names such as [`STREAM_FORMS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub knows: Vec<Untrusted>,
+    /// The UDP port at which it answers datagrams, if it does; see [`datagram`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub udp: Option<u16>,
 }
 
 /// The parameters `type` and `close` of the route `sse`.
@@ -106,6 +109,47 @@ impl RunStart {
     pub fn is_sound(&self) -> bool {
         let hex = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
         hex(&self.run) && hex(&self.key)
+    }
+}
+
+/// The datagrams that show whether UDP gets through.
+pub mod datagram {
+    /// The first word of a question: no other protocol begins so, QUIC (RFC 9000 section 17.2) among them.
+    const WORD: &str = "proxyprobe-udp-1";
+    /// The route in the proof of a question.
+    pub const ROUTE: &str = "udp";
+    /// The route in the proof that is the answer.
+    pub const ANSWER: &str = "udp-answer";
+    /// No question is longer: a word, two names of at most 64 digits, and a proof.
+    pub const MOST_BYTES: usize = 320;
+
+    /// A question: `proxyprobe-udp-1 <run> <nonce> <proof>`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Question {
+        /// The run's id.
+        pub run: String,
+        /// Names the question.
+        pub nonce: String,
+        /// The proof of the run's key for it.
+        pub proof: String,
+    }
+
+    impl Question {
+        /// The question in these bytes.
+        pub fn read(bytes: &[u8]) -> Option<Self> {
+            let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MOST_BYTES)?;
+            let mut words = text.split(' ');
+            let mut next = || words.next().map(str::to_owned);
+            let (word, question) = (next()?, Question { run: next()?, nonce: next()?, proof: next()? });
+            let hex = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+            (word == WORD && hex(&question.run) && hex(&question.nonce) && question.to_string() == text).then_some(question)
+        }
+    }
+
+    impl std::fmt::Display for Question {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{WORD} {} {} {}", self.run, self.nonce, self.proof)
+        }
     }
 }
 
@@ -291,6 +335,25 @@ mod tests {
         for line in [&*late, "", "echo", "echo x 1 n", "echo 1 1", "echo 1 1 n more", "<html> 1 1 n", "echo -1 1 n"] {
             assert_eq!(Message::read(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn a_question_by_datagram_reads_back_and_nothing_else_does() {
+        let question = datagram::Question { run: "ab12".into(), nonce: "0f".into(), proof: "pp1.0f.12".into() };
+        let text = question.to_string();
+        assert_eq!(datagram::Question::read(text.as_bytes()), Some(question));
+        let long = text.replace("ab12", &"a".repeat(65));
+        for odd in [
+            &*text.replace("ab12", "../x"),
+            &text.replace("-1 ", "-2 "),
+            &format!("{text} more"),
+            "proxyprobe-udp-1 ab12",
+            &long,
+            "",
+        ] {
+            assert_eq!(datagram::Question::read(odd.as_bytes()), None, "{odd}");
+        }
+        assert_eq!(datagram::Question::read(&[0xFF; 100]), None);
     }
 
     #[test]

@@ -110,6 +110,12 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
         let (route, leg) = (run.route.clone(), run.options.leg);
         tokio::spawn(async move { route.machine(leg).await })
     };
+    let datagram = started.as_ref().and_then(|(scenes, _)| {
+        let scene = scenes.iter().find(|scene| scene.leg == run.options.leg).or(scenes.first())?.clone();
+        let port = scene.declared.udp?;
+        // Beside the run, too: where nobody answers, it takes as long as an answer may.
+        Some((port, tokio::spawn(async move { reach::datagram(&scene, port).await })))
+    });
     let mut door = None;
     if let Some((scenes, plan)) = started {
         door = scenes.iter().find(|scene| scene.leg == run.options.leg).or(scenes.first()).cloned();
@@ -128,6 +134,13 @@ pub async fn check(options: Options, route: Arc<Route>, progress: &dyn Progress,
     }
     for (leg, all) in visits.evidence() {
         run.evidence.entry(ProbeId::Also).or_default().insert(leg, Evidence::Also(all));
+    }
+    if let Some((port, asking)) = datagram {
+        tokio::select! {
+            biased;
+            record = asking => run.note_datagram(port, record.ok().flatten()),
+            () = stop.cancelled() => {}
+        }
     }
     tokio::select! {
         biased;
@@ -226,6 +239,7 @@ impl Run {
                 certificate_sha256: start.certificate_sha256.clone(),
                 http2: start.http2,
                 knows: start.knows.clone(),
+                udp: start.udp,
             },
             opening: None,
             calm: None,
@@ -272,6 +286,16 @@ impl Run {
         if let Some(first) = attempts.first() {
             let asked = ReachAsked { step: Step::Machine, machine: Some(machine), ..first.asked.clone() };
             attempts.push(Exchange { asked, record: Record::default() });
+        }
+    }
+
+    /// Puts what became of a question by UDP beside the attempts of the URL's own leg.
+    fn note_datagram(&mut self, port: u16, record: Option<Record>) {
+        let own = self.evidence.get_mut(&ProbeId::Reach).and_then(|legs| legs.get_mut(&self.options.leg));
+        let (Some(record), Some(Evidence::Reach(attempts))) = (record, own) else { return };
+        if let Some(first) = attempts.first() {
+            let peer = Untrusted::new(&format!("{}, UDP port {port},", first.asked.host));
+            attempts.push(Exchange { asked: ReachAsked { step: Step::Datagram, peer, ..first.asked.clone() }, record });
         }
     }
 

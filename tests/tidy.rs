@@ -230,6 +230,8 @@ const NOT_PLAYED: &[(&str, &str)] = &[
     ("reach.through-tunnel", "the machine's own part"),
     ("reach.proxy-settings-differ", "the machine's own part"),
     ("reach.address-family-fails", "the machine's own part"),
+    ("reach.udp-reachable", "the lab carries no datagrams"),
+    ("reach.udp-blocked", "the lab carries no datagrams"),
     ("reach.certificate-untrusted", "the other leg tells whose certificate it is"),
     ("reach.self-signed-server", "the server's own doing"),
     ("tls.certificate-invalid", "the other leg tells whose certificate it is"),

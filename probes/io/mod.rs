@@ -345,6 +345,18 @@ pub trait Dial: Send + Sync {
         Box::pin(std::future::ready(Looked { hellos: Vec::new(), session: Err(failure) }))
     }
 
+    /// Sends a question as a datagram to a UDP port of the leg's server, again and again, until an answer comes or the time is over;
+    /// none where this way has no datagrams, as through a proxy.
+    fn datagram(
+        &self,
+        _leg: Leg,
+        _port: u16,
+        _question: Vec<u8>,
+        _within: Duration,
+    ) -> BoxFuture<'_, Option<io::Result<Vec<u8>>>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Who vouches for a chain of certificates in DER, the leaf first.
     fn examine(&self, _chain: &[Vec<u8>]) -> Examined {
         Examined::default()

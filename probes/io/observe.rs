@@ -53,6 +53,8 @@ pub struct Declared {
     pub http2: Option<Offered>,
     /// What it knows that not every server of this protocol does.
     pub knows: Vec<Untrusted>,
+    /// The UDP port at which it answers datagrams.
+    pub udp: Option<u16>,
 }
 
 impl Declared {

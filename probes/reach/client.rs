@@ -3,7 +3,7 @@
 use super::page::title;
 use super::server::ROUTE;
 use super::{Asked, Step};
-use crate::exchange::Proof;
+use crate::exchange::{Proof, Record};
 use crate::failure::{Failure, Kind, Operation};
 use crate::io::http::{ask, proven_body, send};
 use crate::io::observe::{Page, Scene, Sheet};
@@ -12,7 +12,7 @@ use crate::io::{Dial, Purpose};
 use crate::refusal::Refusal;
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
-use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, TOKEN_PARAMETER, read, run_path};
+use crate::wire::{ANSWER_BYTES, PROOF_HEADER, PROTOCOL, RunStart, TOKEN_PARAMETER, datagram, read, run_path};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::time::Duration;
@@ -197,6 +197,28 @@ pub async fn tunnel(scene: &Scene, about: &Asked, sheet: &Sheet<Asked>) {
     if page.dial(scene, Purpose::WebSocket).await.is_some() {
         page.pen.note(Event::Closed(Why::Done));
     }
+}
+
+/// Asks by UDP, where the server says that it answers datagrams and this way has any; gives what became of it.
+pub async fn datagram(scene: &Scene, port: u16) -> Option<Record> {
+    let sheet = Sheet::new(scene.clock, &scene.entropy);
+    let page = sheet.ask(());
+    let nonce = page.nonce().to_owned();
+    let proof = scene.prover.token(&nonce, datagram::ROUTE);
+    let question = datagram::Question { run: scene.prover.run().to_owned(), nonce: nonce.clone(), proof }.to_string();
+    page.pen.note(Event::Request);
+    let answer = scene.dial.datagram(scene.leg, port, question.into_bytes(), scene.answer()).await?;
+    let proof = |bytes: Vec<u8>| scene.prover.examine(&String::from_utf8_lossy(&bytes), &nonce, datagram::ANSWER);
+    match answer.map(proof) {
+        Ok(Proof::Valid) => {
+            page.proved(Proof::Valid);
+            page.pen.note(Event::Received(What::Body, 0, None));
+            page.pen.note(Event::Closed(Why::Done));
+        }
+        // Somebody else's words are no answer, and a refusal is that of whoever is there.
+        Ok(_) | Err(_) => page.pen.note(Event::GaveUp),
+    }
+    sheet.exchanges().pop().map(|exchange| exchange.record)
 }
 
 /// Reaching is done before the other probes begin; beside them there is nothing left to observe.

@@ -62,6 +62,11 @@ pub const PROXY_SETTINGS_DIFFER: Code = code!("reach.proxy-settings-differ", Not
 /// No connection over one address family, while the other one works.
 pub const ADDRESS_FAMILY_FAILS: Code = code!("reach.address-family-fails", Note);
 
+/// Datagrams reach the server, and its answers come back.
+pub const UDP_REACHABLE: Code = code!("reach.udp-reachable", Note);
+/// Datagrams do not reach the server, or its answers do not come back.
+pub const UDP_BLOCKED: Code = code!("reach.udp-blocked", Note);
+
 /// Can the server be reached, and is it ours?
 pub struct Reach;
 
@@ -106,6 +111,8 @@ pub enum Step {
     Tunnel,
     /// Looking at this machine; nothing is asked of the server.
     Machine,
+    /// Asking by UDP.
+    Datagram,
 }
 
 impl Probe for Reach {
@@ -131,6 +138,8 @@ impl Probe for Reach {
         THROUGH_TUNNEL,
         PROXY_SETTINGS_DIFFER,
         ADDRESS_FAMILY_FAILS,
+        UDP_REACHABLE,
+        UDP_BLOCKED,
     ];
     const COST: Cost = Cost::Quiet;
     type Asked = Asked;

@@ -1,11 +1,11 @@
 //! What the attempts to reach the server tell.
 
 use super::*;
-use crate::exchange::{Proof, Record, ResponseHead};
+use crate::exchange::{Proof, Record, ResponseHead, Witness};
 use crate::failure::{Failure, Kind, Operation};
 use crate::refusal::Refusal;
-use crate::timeline::Event;
-use crate::transport::Via;
+use crate::timeline::{Event, What};
+use crate::transport::{Direction, Via};
 
 /// How to give credentials.
 const CREDENTIALS: &str = "Give the user with --proxy-user, and the password at the prompt, in a file (--proxy-password-file) or in PROXYPROBE_PROXY_PASSWORD.";
@@ -17,7 +17,7 @@ const REFUSED: &str = "Nothing else was tried with these credentials, so as not 
 pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
     let here: Vec<Finding> =
         evidence.iter().filter_map(|exchange| exchange.asked.machine.as_ref()).flat_map(machine::judge).collect();
-    let asked = evidence.iter().filter(|exchange| exchange.asked.step != Step::Machine);
+    let asked = evidence.iter().filter(|exchange| !matches!(exchange.asked.step, Step::Machine | Step::Datagram));
     let (tunnels, attempts): (Vec<_>, Vec<_>) = asked.partition(|exchange| exchange.asked.step == Step::Tunnel);
     let proven =
         attempts.iter().any(|exchange| exchange.record.proof == Proof::Valid && exchange.record.client.failed().is_none());
@@ -36,7 +36,28 @@ pub(super) fn judge(evidence: &[Exchange<Asked>]) -> Vec<Finding> {
         }
     }
     findings.extend(here);
+    findings.extend(evidence.iter().filter(|exchange| exchange.asked.step == Step::Datagram).filter_map(by_datagram));
     findings
+}
+
+/// Whether a question by UDP was answered, and otherwise how far it came.
+fn by_datagram(exchange: &Exchange<Asked>) -> Option<Finding> {
+    let (record, peer) = (&exchange.record, &exchange.asked.peer);
+    let over = |e: &Event| matches!(e, Event::GaveUp | Event::Failed(_));
+    let finding = if record.client.first(|e| matches!(e, Event::Received(What::Body, ..))).is_some() {
+        Finding::new(UDP_REACHABLE, format!("Datagrams to {peer} arrive, and are answered: HTTP/3 could be tried here."))
+    } else {
+        record.client.first(over)?;
+        let blocked = |what: &str| Finding::new(UDP_BLOCKED, format!("Datagrams to {peer} {what}: no HTTP/3 here."));
+        match record.witness {
+            Witness::Empty => blocked("do not reach the server").towards(Direction::ToServer),
+            Witness::Partial(_) | Witness::Whole(_) => {
+                blocked("reach the server, and its answers get lost").towards(Direction::ToClient)
+            }
+            Witness::Absent => return None,
+        }
+    };
+    Some(finding.seen_on([record]))
 }
 
 fn attempt(asked: &Asked, record: &Record) -> Finding {

@@ -61,6 +61,12 @@ pub struct Serve {
     /// The port on which clients reach the TLS leg; default: its own
     #[arg(long, value_name = "PORT")]
     pub public_https: Option<u16>,
+    /// Answer datagrams here, so that runs can tell whether UDP (HTTP/3) gets through: best on the port of the TLS leg
+    #[arg(long, value_name = "ADDR")]
+    pub udp: Option<SocketAddr>,
+    /// The port on which clients reach it; default: its own
+    #[arg(long, value_name = "PORT", requires = "udp")]
+    pub public_udp: Option<u16>,
     /// A token that admits runs, as NAME=TOKEN; repeatable; better in a file. Without tokens, everybody may begin runs
     #[arg(long, value_name = "NAME=TOKEN")]
     pub token: Vec<String>,

@@ -14,7 +14,7 @@ use crate::serve::limits::Limits;
 use crate::serve::log::{Form, Log};
 use crate::serve::shelf::Shelf;
 use crate::serve::tokens::Token;
-use crate::serve::{self, Listening, Server, acme, admin, listen, serve_on};
+use crate::serve::{self, Listening, Server, acme, admin, answer_datagrams, listen, serve_on};
 use proxyprobe_probes::io::pen::Entropy;
 use proxyprobe_probes::transport::Leg;
 use proxyprobe_probes::untrusted::Untrusted;
@@ -75,6 +75,11 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
         https: flags.public_https.or(https.map(|address| address.port())),
     });
     let says = Says { terminal, server: &server };
+    if let Some(address) = flags.udp {
+        let address = answer_datagrams(&server, address).await.map_err(failed)?;
+        server.declare_udp(flags.public_udp.unwrap_or(address.port()));
+        says.both(&format!("datagrams on {address} (UDP)"), "listening", &[("leg", "udp"), ("address", &address.to_string())]);
+    }
     if let Some(address) = http {
         says.both(
             &format!("cleartext leg on http://{address}"),

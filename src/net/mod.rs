@@ -31,6 +31,7 @@ pub use tcp::{System, adopt};
 use proxyprobe_probes::io::{BoxFuture, Io};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The layer below everything: names and sockets, or names and pipes.
 pub trait Network: Send + Sync {
@@ -42,6 +43,11 @@ pub trait Network: Send + Sync {
 
     /// The local address that would be used towards `address`, to notice a change of network.
     fn local_towards(&self, address: SocketAddr) -> Option<std::net::IpAddr>;
+
+    /// Sends a datagram, again each `again` until one comes back, and gives that.
+    fn ask_by_datagram(&self, _address: SocketAddr, _question: Vec<u8>, _again: Duration) -> BoxFuture<'_, io::Result<Vec<u8>>> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
 
     /// The interfaces of this machine, where it has real ones.
     fn interfaces(&self) -> Vec<Here> {

@@ -4,6 +4,7 @@ use super::Network;
 use super::machine::{Here, interfaces};
 use proxyprobe_probes::exchange::KernelNote;
 use proxyprobe_probes::io::{BoxFuture, Control, Io};
+use proxyprobe_probes::wire::datagram::MOST_BYTES;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -13,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 
 /// The operating system's names and sockets.
 pub struct System;
@@ -37,6 +39,23 @@ impl Network for System {
         let socket = UdpSocket::bind(any).ok()?;
         socket.connect(address).ok()?;
         socket.local_addr().ok().map(|local| local.ip())
+    }
+
+    fn ask_by_datagram(&self, address: SocketAddr, question: Vec<u8>, again: Duration) -> BoxFuture<'_, io::Result<Vec<u8>>> {
+        Box::pin(async move {
+            let any: SocketAddr = if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+            let socket = tokio::net::UdpSocket::bind(any).await?;
+            // From nobody else is anything heard, and a refusal (ICMP) is an error.
+            socket.connect(address).await?;
+            let mut answer = vec![0; MOST_BYTES];
+            loop {
+                socket.send(&question).await?;
+                if let Ok(size) = timeout(again, socket.recv(&mut answer)).await {
+                    answer.truncate(size?);
+                    return Ok(answer);
+                }
+            }
+        })
     }
 
     fn interfaces(&self) -> Vec<Here> {

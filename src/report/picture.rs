@@ -101,6 +101,7 @@ fn reaching(asked: &reach::Asked) -> String {
         Step::Hello => "prove the leg",
         Step::Tunnel => "ask for a tunnel",
         Step::Machine => "look at this machine",
+        Step::Datagram => "ask by UDP",
     };
     words.to_owned()
 }

@@ -17,8 +17,10 @@ mod routes;
 mod runs;
 pub mod shelf;
 pub mod tokens;
+mod udp;
 
 pub use listen::{Listening, listen, serve_on};
+pub use udp::answer_datagrams;
 
 use crate::net::tls::tls_end;
 use connection::Connection;
@@ -122,6 +124,7 @@ pub struct Server(Arc<Inner>);
 
 struct Inner {
     legs: Mutex<Legs>,
+    udp: Mutex<Option<u16>>,
     tls: Mutex<Option<(Arc<ServerConfig>, String)>>,
     /// Answers the authority that makes certificates.
     challenges: Mutex<Option<Arc<ServerConfig>>>,
@@ -153,6 +156,7 @@ impl Server {
         let door = Door::new(options.limits);
         Self(Arc::new(Inner {
             legs: Mutex::new(options.legs),
+            udp: Mutex::default(),
             tls: Mutex::new(options.tls),
             challenges: Mutex::default(),
             hellos: Arc::default(),
@@ -179,6 +183,11 @@ impl Server {
     /// Says where its legs are, once that is known.
     pub fn declare(&self, legs: Legs) {
         *self.0.legs.lock().unwrap_or_else(PoisonError::into_inner) = legs;
+    }
+
+    /// Says at which UDP port it answers datagrams.
+    pub fn declare_udp(&self, port: u16) {
+        *self.0.udp.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
     }
 
     /// From now on, new connections are served with this certificate.

@@ -128,6 +128,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came,
         front_headers: server.0.front_headers.clone(),
         http2: server.tls().is_some().then(|| Offered { streams: server.0.limits.streams, websockets: true }),
         knows: vec![Untrusted::new(STREAM_FORMS)],
+        udp: *server.0.udp.lock().unwrap_or_else(PoisonError::into_inner),
     };
     proven(&run, nonce, "run", &start)
 }

@@ -67,6 +67,32 @@ fn a_self_signed_certificate_is_told_with_its_fingerprint() {
 }
 
 #[test]
+fn datagrams_that_are_answered_are_told_from_those_that_get_lost() {
+    let serve = Serve::with(&["--udp", "127.0.0.1:0"]);
+    let ran = check(&["--pin", &serve.pin, &serve.https]);
+    assert_eq!((ran.code, ran.codes()), (0, vec!["https:reach.udp-reachable".to_owned()]));
+    // At the port that this one declares, nobody answers.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    let serve = Serve::with(&["--udp", "127.0.0.1:0", "--public-udp", &port]);
+    let ran = check(&["--pin", &serve.pin, &serve.https]);
+    assert_eq!((ran.code, ran.codes()), (0, vec!["https:reach.udp-blocked".to_owned()]));
+    let report = ran.json();
+    let found = report["findings"].as_array().unwrap();
+    assert!(found.iter().any(|finding| finding["measured"]["direction"] == "to-server"), "{found:?}");
+    // What was asked has the form that the server takes, and came more than once.
+    silent.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let heard = || {
+        let mut bytes = [0; 512];
+        let size = silent.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..size].to_vec()).unwrap()
+    };
+    let question = heard();
+    assert!(question.starts_with("proxyprobe-udp-1 "), "{question}");
+    assert_eq!(question, heard());
+}
+
+#[test]
 fn a_certificate_authority_of_the_users_own_is_trusted() {
     let folder = std::env::temp_dir().join(format!("proxyprobe-ca-{}", std::process::id()));
     let ca = format!("{}.pem", folder.display());

@@ -54,6 +54,24 @@ fn certificate(kind: Kind, served: Option<&str>) -> Vec<Finding> {
 
 #[test]
 #[rustfmt::skip]
+fn what_became_of_a_datagram() {
+    let of = |client: &str, server: &str| {
+        let asked = asked(Step::Datagram, Leg::Https);
+        judge(&[attempt_of(self::asked(Step::Start, Leg::Https), "opened@0 request@0 200@20 done@21 got:body0@21"), Exchange { asked, record: record(client, server) }])
+    };
+    check(&[
+        ("answered", of("request@0 got:body0@20 done@20", "request@10 sent:body0@10 done@10"), "reach.udp-reachable outcome=note"),
+        ("answered, and the record is lost", of("request@0 got:body0@20 done@20", "absent"), "reach.udp-reachable"),
+        ("never arrived", of("request@0 gave-up@3500", "empty"), "reach.udp-blocked direction=to-server outcome=note"),
+        ("the answers got lost", of("request@0 gave-up@3500", "request@10 sent:body0@10 done@10"),
+         "reach.udp-blocked direction=to-client"),
+        ("no witness", of("request@0 gave-up@3500", "absent"), ""),
+        ("the run was stopped before", of("request@0", "empty"), ""),
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
 fn a_proven_leg_has_no_finding() {
     let start = |client| attempt_of(asked(Step::Start, Leg::Http), client);
     let proven = "opened@0 request@0 200@20 done@21 got:body0@21";

@@ -43,8 +43,9 @@ fn heard(record: &Record, around: &Circumstances) -> Heard {
         matches!(e, Event::Received(What::Greeting | What::Tick, ..) | Event::Altered(What::Greeting | What::Tick, ..))
     };
     let last = line.entries.last().map_or(0, |entry| entry.at_ms);
-    let spoke = line.first(|e| *e == Event::Sent(What::Frame, 1));
-    let first = line.first(from_the_server);
+    // By their order: on a short path both happen in one millisecond.
+    let spoke = line.entries.iter().position(|entry| entry.event == Event::Sent(What::Frame, 1));
+    let first = line.entries.iter().position(|entry| from_the_server(&entry.event));
     match (first, spoke) {
         // An end before all of it is told by the conversations at a beat.
         (Some(first), Some(spoke)) if first > spoke => {}
@@ -55,7 +56,7 @@ fn heard(record: &Record, around: &Circumstances) -> Heard {
         return Heard::Doubtful(doubt);
     }
     let opened = line.first(|e| *e == Event::Response(101)).unwrap_or(0);
-    let spoke = spoke.unwrap_or(0);
+    let spoke = line.first(|e| *e == Event::Sent(What::Frame, 1)).unwrap_or(0);
     // The server had said it when more than half of the client's patience was still to come.
     let said = record.witness.notes().and_then(|notes| notes.timeline.first(|e| *e == Event::Sent(What::Tick, 1)));
     let in_time = said.is_some_and(|said| {

@@ -180,6 +180,7 @@ fn a_server_that_speaks_first_is_heard_or_held_back() {
         ("it is heard, and the record is absent", only(&[(LISTENED, "absent")]), ""),
         ("held back, twice", only(&[held, held]),
          "zombie.greeting-withheld waited_ms=3500 direction=to-client transport=websocket via=direct outcome=degraded"),
+        ("held back, and it comes in the same millisecond", only(&[(&*WITHHELD.replace("@3540", "@3520"), SPOKE_LATE); 2]), "zombie.greeting-withheld"),
         ("held back once", only(&[held, good]), "zombie.inconclusive reason=contradicted"),
         ("held back, and no second time", only(&[held]), "zombie.inconclusive reason=unclear"),
         ("the server was late", only(&[stalled, stalled]), "zombie.inconclusive reason=unclear"),

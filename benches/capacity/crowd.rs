@@ -177,8 +177,17 @@ impl Idle {
     pub(crate) fn lives(&mut self) -> bool {
         if self.kind == Kind::Events {
             let Line::Plain(stream) = &mut self.line else { return false };
-            let silent = |error: std::io::Error| error.kind() == ErrorKind::WouldBlock;
-            return stream.set_nonblocking(true).is_ok() && stream.read(&mut [0]).is_err_and(silent);
+            if stream.set_nonblocking(true).is_err() {
+                return false;
+            }
+            // The end of the first chunk may still be there.
+            return loop {
+                match stream.read(&mut [0; 64]) {
+                    Ok(1..) => {}
+                    Ok(0) => break false,
+                    Err(error) => break error.kind() == ErrorKind::WouldBlock,
+                }
+            };
         }
         let asked = format!("frame 1 1 {}", self.nonce);
         let echoed = |answer: String| answer.starts_with("echo 1 ") && answer.ends_with(&self.nonce);

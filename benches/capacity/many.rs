@@ -89,7 +89,7 @@ pub(crate) fn measure() {
 const PATHS: [(Option<&str>, &str, &[&str]); 4] = [
     (None, "works", &[]),
     (Some("link:latency=0.05"), "works", &[]),
-    (Some("strip-upgrade"), "degraded", &["upgrade.header-stripped"]),
+    (Some("strip-upgrade"), "broken", &["upgrade.header-stripped"]),
     (Some("forget-when-idle:after=12"), "degraded", &["idle.dropped-silently"]),
 ];
 

@@ -7,6 +7,7 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::panic,
     clippy::disallowed_methods,
     reason = "a benchmark prints, dials, looks at the clock, and fails by panicking"

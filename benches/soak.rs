@@ -46,12 +46,12 @@ mod slow_heads;
 #[path = "../tests/attacks/slow_reads.rs"]
 mod slow_reads;
 
-use arena::{Arena, kib};
+use arena::{Arena, Attack, kib};
 use program::{Serve, check};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-const MIX: [(&str, fn(&Arena)); 19] = [
+const MIX: [Attack; 19] = [
     ("runs that are left alone", |arena| _ = abandoned_runs::runs(arena)),
     ("compressed reports", compression_bombs::reports),
     ("compressed messages", compression_bombs::messages),

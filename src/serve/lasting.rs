@@ -146,13 +146,14 @@ impl Future for Stream {
         loop {
             let full = this.out.len() >= WAITING;
             // What is there is written together, as the head and what the body begins with.
-            if !this.over && !full {
-                if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-                    let data = frame.and_then(Result::ok).map(|frame| frame.into_data().unwrap_or_default());
-                    this.over = data.is_none();
-                    this.push(&data.unwrap_or_default());
-                    continue;
-                }
+            if !this.over
+                && !full
+                && let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx)
+            {
+                let data = frame.and_then(Result::ok).map(|frame| frame.into_data().unwrap_or_default());
+                this.over = data.is_none();
+                this.push(&data.unwrap_or_default());
+                continue;
             }
             match this.poll_out(cx) {
                 Poll::Ready(Err(_)) => return Poll::Ready(false),

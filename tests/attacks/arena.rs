@@ -26,6 +26,9 @@ pub(crate) const HOSTILE_KIB: u64 = 2 * 1024;
 /// From where attackers come, where it matters that they are not where the client is.
 pub(crate) const ELSEWHERE: [[u8; 4]; 3] = [[127, 0, 0, 2], [127, 0, 0, 3], [127, 0, 0, 4]];
 
+/// What an attacker does until the attack is over, by its name.
+pub(crate) type Attack = (&'static str, fn(&Arena));
+
 /// What an attacker knows.
 pub(crate) struct Arena {
     pub(crate) http: SocketAddr,

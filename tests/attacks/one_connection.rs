@@ -1,6 +1,6 @@
 //! One hostile connection after another, and nobody else: what the server grows by is what one of them costs.
 
-use crate::arena::{Arena, HOSTILE_KIB, alone, grown};
+use crate::arena::{Arena, Attack, HOSTILE_KIB, alone, grown};
 use crate::program::{Serve, check};
 use crate::{continuation_flood, control_floods, frames, rapid_reset};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long each attack lasts: what grows without bound has grown by hundreds of MiB then.
 const LASTS: Duration = Duration::from_secs(3);
 
-const ATTACKS: [(&str, fn(&Arena)); 10] = [
+const ATTACKS: [Attack; 10] = [
     ("a frame that announces much", frames::announced),
     ("fragments without end", frames::fragments),
     ("empty fragments", frames::empty_fragments),

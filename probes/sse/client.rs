@@ -75,8 +75,9 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let mut forms = if room { departures(scene.plan.depth, count, every_ms) } else { Vec::new() };
     forms.retain(|asked| !asked.form.is_the_servers() || scene.declared.knows(STREAM_FORMS));
     let mut waves = forms.chunks(AT_A_TIME);
-    // The first ones stand beside the reconnect.
-    tokio::join!(resumed, padded, at_once(&scene, &sheet, waves.next().unwrap_or_default()));
+    // The first ones stand beside the reconnect, but not beside the padded stream: what its kibibytes take is measured.
+    let beside = if bunched { None } else { waves.next() };
+    tokio::join!(resumed, padded, at_once(&scene, &sheet, beside.unwrap_or_default()));
     for wave in waves {
         at_once(&scene, &sheet, wave).await;
     }

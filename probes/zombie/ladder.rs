@@ -26,11 +26,14 @@ const BYTES_PER_SECOND: u64 = 8_000;
 /// A rung that will take longer than this on the way, by what the one before took, is not climbed: on a link so slow it would
 /// disturb whatever else is measured.
 const RUNG: Duration = Duration::from_secs(2);
+/// What takes longer than this, beyond what any message takes, is not sent again in another kind: beside it streams are measured, whose
+/// events are half as far apart.
+const BRIEF: Duration = Duration::from_millis(300);
 /// The most that is sent at once: it fits into the buffers on the way, however little of the echoes has been read.
 const AT_ONCE_BYTES: u32 = 32 * 1_024;
 
 /// Climbs; and where a message fails, asks again whether it is its size. The size of the largest message of the first ladder that came
-/// back; none where one failed.
+/// back soon; none where one failed.
 pub(super) async fn observe(scene: &Scene, sheet: &Sheet<Asked>) -> Option<u32> {
     let rungs = match scene.plan.depth {
         Depth::Quick => RUNGS.get(..4),
@@ -46,7 +49,7 @@ pub(super) async fn observe(scene: &Scene, sheet: &Sheet<Asked>) -> Option<u32> 
     Some(largest)
 }
 
-/// The size of the largest message that came back, where none failed.
+/// The size of the largest message that came back soon, where none failed.
 async fn twice(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked) -> Option<u32> {
     match climb(scene, sheet, &asked).await {
         Ok(largest) => Some(largest),
@@ -77,7 +80,7 @@ fn again(asked: &Asked, failed: u32) -> Asked {
     Asked::sized(part, at_once, small.chain((0..count).map(|_| passed)).chain([size]).collect())
 }
 
-/// The size of the largest message that came back, 0 where nothing opened; or the number of the one that failed.
+/// The size of the largest message that came back soon, 0 where none did; or the number of the one that failed.
 async fn climb(scene: &Scene, sheet: &Sheet<Asked>, asked: &Asked) -> Result<u32, u32> {
     let page = sheet.ask(asked.clone());
     let (route, message) = match asked.part {
@@ -138,7 +141,7 @@ async fn climb(scene: &Scene, sheet: &Sheet<Asked>, asked: &Asked) -> Result<u32
         }
     }
     talk.close(Why::Done).await;
-    Ok(answered.iter().filter_map(|number| asked.size(*number)).max().unwrap_or(0))
+    Ok(pace.brief)
 }
 
 /// How long messages take that go one at a time.
@@ -147,6 +150,8 @@ struct Pace {
     said: Option<Instant>,
     fastest: Option<Duration>,
     newest: Option<(u32, Duration)>,
+    /// The largest that took no longer than [`BRIEF`].
+    brief: u32,
 }
 
 impl Pace {
@@ -159,6 +164,9 @@ impl Pace {
             let took = said.elapsed();
             self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
             self.newest = Some((size, took));
+            if self.fastest.is_some_and(|fastest| took.saturating_sub(fastest) <= BRIEF) {
+                self.brief = self.brief.max(size);
+            }
         }
     }
 
@@ -195,7 +203,7 @@ mod tests {
     #[test]
     fn a_slow_link_is_not_climbed_further() {
         let took = |size, ms: u64| Some((size, Duration::from_millis(ms)));
-        let pace = |fastest, newest| Pace { said: None, fastest: Some(Duration::from_millis(fastest)), newest };
+        let pace = |fastest, newest| Pace { said: None, fastest: Some(Duration::from_millis(fastest)), newest, brief: 0 };
         // 64 kbit/s: 4 KiB each way take a second.
         assert!(!pace(31, took(1_024, 256)).too_slow_for(Some(4_096)));
         assert!(pace(31, took(4_096, 1_024)).too_slow_for(Some(16_384)));

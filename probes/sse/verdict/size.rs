@@ -133,10 +133,10 @@ pub(super) fn in_bunches(exchange: &Exchange<Asked>, around: &Circumstances) -> 
 }
 
 /// How much later than half a round trip this event of a padded stream may be when nothing holds it: on a slow link its own
-/// bytes take time.
+/// bytes take time, and twice as long where another conversation of the run shares the link.
 fn allowed_ms(number: u32, around: &Circumstances) -> u64 {
     let bytes = padded_size(number).saturating_sub(padded_size(number.saturating_sub(1)));
-    let transfer = bytes.saturating_mul(around.round_trip_ms) / START_BYTES;
+    let transfer = (2 * bytes).saturating_mul(around.round_trip_ms) / START_BYTES;
     around.clock_bound_ms.saturating_add(IN_TIME_MS).saturating_add(transfer)
 }
 

@@ -24,6 +24,8 @@ mod encrypted;
 mod framed;
 #[path = "lab/headers.rs"]
 mod headers;
+#[path = "lab/http2.rs"]
+mod http2;
 #[path = "lab/kinds.rs"]
 mod kinds;
 #[path = "lab/paths.rs"]
@@ -70,6 +72,7 @@ ring! {
     reaching: refuse_connections, ignore_connections, reset_connections, answer_requests;
     proxies: proxy, proxy_refuses_tunnels, proxy_fakes_tunnels, proxy_asks_credentials;
     encrypted: inspect_tls, end_client_hello;
+    http2: edit_http2;
     headers: edit_headers, reverse_proxy;
     upgrading: strip_upgrade, rewrite_connection, swallow_101, forge_101, alter_101, edit_offers;
     upgraded: swallow_after_101, close_after_101, write_page_after_101, lose_greeting, wait_for_client;

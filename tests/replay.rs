@@ -3,6 +3,7 @@
 use proxyprobe::replay::replay;
 use proxyprobe::selftest::{CASES, Scenario, Trial, hear, in_parallel, trials};
 use proxyprobe_probes::finding::{Finding, Outcome};
+use proxyprobe_probes::h2::NOT_NEGOTIATED;
 use proxyprobe_probes::transport::Leg;
 use std::collections::BTreeSet;
 
@@ -14,7 +15,8 @@ const NEAR_MS: u64 = 60;
 /// What could not be judged because of another finding is no finding to be played.
 fn played(findings: &[Finding], leg: Leg) -> Vec<&Finding> {
     let of_leg = findings.iter().filter(|finding| finding.leg == Some(leg) && PLAYED.contains(&finding.code.probe()));
-    let of_leg = of_leg.filter(|finding| !finding.goes_without_saying());
+    // Whoever inspects TLS is not played, and what it agrees to with it.
+    let of_leg = of_leg.filter(|finding| !finding.goes_without_saying() && finding.code != NOT_NEGOTIATED);
     of_leg.filter(|finding| finding.outcome != Outcome::Inconclusive || finding.caused_by.is_none()).collect()
 }
 

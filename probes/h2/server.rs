@@ -13,6 +13,9 @@ pub(super) const FIRST: &str = "h2";
 pub(super) const STREAM: &str = "h2-sse";
 /// A WebSocket (RFC 8441).
 pub(super) const WEBSOCKET: &str = "h2-websocket";
+/// No stream here has more events, or has them closer together: ten minutes of one a second are more than any run asks for.
+const MOST_EVENTS: u32 = 600;
+const SHORTEST: Duration = Duration::from_millis(20);
 /// The routes of this probe.
 pub(super) const ROUTES: &[&str] = &[FIRST, STREAM, WEBSOCKET];
 
@@ -20,8 +23,8 @@ pub(super) async fn testify(call: Call) -> Reply {
     match call.route.as_str() {
         STREAM => {
             let ms = |name| Duration::from_millis(call.number(name).unwrap_or(0));
-            let count = call.number("count").and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
-            let (silence, every) = (ms("silence_ms"), ms("every_ms"));
+            let count = call.number("count").and_then(|count| u32::try_from(count).ok()).unwrap_or(1).min(MOST_EVENTS);
+            let (silence, every) = (ms("silence_ms"), ms("every_ms").max(SHORTEST));
             let sizes: Option<fn(u32) -> u64> = if call.flag("bulk") { Some(|_| BULK_BYTES) } else { None };
             let schedule = Schedule {
                 first: 1,

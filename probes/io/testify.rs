@@ -77,6 +77,9 @@ const LARGE_WAITS: Duration = Duration::from_secs(2);
 /// So long it lasts: what a client sends takes a few seconds on the slowest link on which it does.
 const LARGE_LASTS: Duration = Duration::from_secs(60);
 
+/// The largest message on a WebSocket over HTTP/2: what is asked there is whether it carries any.
+const EXTENDED_BYTES: usize = 4 * 1024;
+
 impl Call {
     /// The proof for this request.
     pub fn proof(&self) -> String {
@@ -145,6 +148,10 @@ impl Call {
             && crate::exchange::has_token(&headers, "connection", "upgrade");
         let key = self.request.headers().get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
         let accept = key.filter(|_| valid);
+        if extended {
+            // A connection has many streams, and all that is kept for each of them is kept a hundred times.
+            self.message = self.message.min(EXTENDED_BYTES);
+        }
         if accept.is_none() && !extended {
             // RFC 9110 section 15.5.22: says what it would take.
             let mut reply = self.answer(StatusCode::UPGRADE_REQUIRED, What::Body);

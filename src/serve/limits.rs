@@ -8,7 +8,7 @@ pub struct Limits {
     /// Connections at once, below the usual limit of 20,000 file descriptors with room for everything else.
     pub connections: usize,
     /// Connections at once of one address (of IPv6, one /64 network). Thirty people behind one address at a hundred and thirty
-    /// each; a standard run has 119, at most 64 of them at once. None: addresses are not told apart.
+    /// each; a standard run has 130, at most 67 of them at once. None: addresses are not told apart.
     pub address_connections: Option<usize>,
     /// Runs at once, those that are over and still kept among them: seven standard runs begin in each second of five minutes.
     pub runs: usize,

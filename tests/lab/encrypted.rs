@@ -54,8 +54,15 @@ pub(crate) async fn inside(bench: &mut Bench, kit: &Kit, origin: &TlsAcceptor, a
     (client, accept(bench, origin).await)
 }
 
+/// A client that trusts the lab's root and offers this protocol, which is agreed to.
+pub(crate) async fn offering(bench: &mut Bench, kit: &Kit, protocol: &str) -> Peer {
+    let (client, agreed) = secure(bench.connects(), kit.root.certificate(), "origin.test", &[protocol]).await.unwrap();
+    assert_eq!(agreed.alpn.as_deref(), Some(protocol.as_bytes()));
+    client
+}
+
 /// The server's side of the next connection.
-async fn accept(bench: &mut Bench, origin: &TlsAcceptor) -> Peer {
+pub(crate) async fn accept(bench: &mut Bench, origin: &TlsAcceptor) -> Peer {
     let server = bench.arrives().await;
     let observer = server.0.observer();
     Peer(Io::over(origin.accept(server.0).await.unwrap(), observer))
@@ -100,6 +107,13 @@ pub(crate) async fn inspect_tls() {
             assert_eq!(failed.err().unwrap().to_string(), "invalid peer certificate: UnknownIssuer", "{settings}");
             assert!(arrived.is_err(), "{settings}");
         }
+    }
+    // HTTP/2 is agreed to where it is offered, by whoever is told to.
+    for (offers, answer) in [(&["h2", "http/1.1"][..], Some("h2")), (&["http/1.1"], Some("http/1.1")), (&[], None)] {
+        let mut bench = Bench::with("inspect-tls:alpn=h2", &kit);
+        let (client, agreed) = secure(bench.connects(), lab.clone(), "origin.test", offers).await.unwrap();
+        assert_eq!(agreed.alpn.as_deref(), answer.map(str::as_bytes), "{offers:?}");
+        a_flood_passes(client, accept(&mut bench, &origin).await).await;
     }
     for (settings, version, agrees) in [
         ("", ProtocolVersion::TLSv1_3, true),

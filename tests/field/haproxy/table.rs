@@ -84,8 +84,14 @@ pub(crate) const TABLE: Table = Table {
         Row {
             leg: "https",
             trust: Trust::Front,
-            codes: &["headers.added", "long_poll.abort-not-propagated", "tls.alpn-changed", "tls.terminated-by-front"],
-            ..front("ends TLS, HTTP/2 on both sides", "http2.cfg")
+            codes: &[
+                "h2.not-negotiated",
+                "headers.added",
+                "headers.changed",
+                "long_poll.abort-not-propagated",
+                "tls.terminated-by-front",
+            ],
+            ..front("ends TLS, HTTP/2 to the client", "http2.cfg")
         },
     ],
 };

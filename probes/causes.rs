@@ -101,7 +101,10 @@ const TABLE: &[Row] = &[
         },
     },
     Row {
-        cause: |f| f.code.probe() == "idle" && f.word("transport") == Some(Transport::Sse.as_str()),
+        cause: |f| {
+            const LIMITS: &[Code] = &[idle::CLOSED, idle::RESET, idle::DROPPED_SILENTLY, idle::ONE_SIDE_TOLD];
+            LIMITS.contains(&f.code) && f.word("transport") == Some(Transport::Sse.as_str())
+        },
         consequence: |f| f.code == h2::SILENT_STREAM_ENDED,
         together: |idle, ended| {
             // When somebody was told, or between what lived and what did not.

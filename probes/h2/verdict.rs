@@ -95,7 +95,11 @@ fn no_answer(record: &Record, around: &Circumstances) -> Option<Finding> {
     }
     let how = fate(record)?;
     let arrived = record.witness != Witness::Empty;
-    let there = if arrived { "the server answered it" } else { "it never came to the server" };
+    // One request that is not heard of may be late: the run itself keeps a slow path busy.
+    if how == SILENCE && (arrived || around.under_way(record) || around.opening_overlapped) {
+        return Some(inconclusive(Doubt::OwnLoad, "A request over HTTP/2"));
+    }
+    let there = if arrived { "the server had it" } else { "it never came to the server" };
     let text =
         format!("HTTP/2 is agreed on, but a request over it is not answered ({how}), and {there}; over HTTP/1.1 requests are.");
     Some(Finding::new(NO_ANSWER, text).on(Transport::Sse).with("how", how).with("arrived", arrived))
@@ -111,7 +115,7 @@ fn fate(record: &Record) -> Option<String> {
         Some((_, End::GoAway(code))) => format!("go-away-{code}"),
         Some((_, End::Reset)) => "connection-reset".to_owned(),
         Some(_) => "connection-closed".to_owned(),
-        None if record.client.first(|e| *e == Event::GaveUp).is_some() => "silence".to_owned(),
+        None if record.client.first(|e| *e == Event::GaveUp).is_some() => SILENCE.to_owned(),
         None => return None,
     })
 }
@@ -128,7 +132,10 @@ fn streams(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Findi
     let refused =
         crowd.iter().filter(|one| matches!(one.record.client.ended(), Some((_, End::StreamReset(REFUSED_STREAM))))).count();
     let refused = u32::try_from(refused).unwrap_or(u32::MAX);
-    let (streams, how) = match (set.filter(|set| *set < wanted), refused, queued(&crowd)) {
+    // A lost segment holds requests back as well: for a second at most, or some round trips.
+    let brief = 1_000 + 4 * around.round_trip_ms.min(10_000) + around.clock_bound_ms.min(10_000);
+    let at_once = queued(&crowd).filter(|_| asked.lasts_ms >= brief);
+    let (streams, how) = match (set.filter(|set| *set < wanted), refused, at_once) {
         (Some(set), ..) => (set, "announced"),
         (None, 1.., _) => (wanted.saturating_sub(refused), "refused"),
         (None, 0, Some(at_once)) => (at_once, "queued"),
@@ -163,6 +170,9 @@ fn queued(crowd: &[&Exchange<Asked>]) -> Option<u32> {
     (late >= 2).then(|| u32::try_from(crowd.len() - late).unwrap_or(u32::MAX))
 }
 
+/// Ends whose ages differ by no more than this are of one limit.
+const ALIKE_MS: u64 = 2_000;
+
 /// How a stream ended of which nothing more was heard.
 const SILENCE: &str = "silence";
 
@@ -190,6 +200,12 @@ fn death<'a>(one: &'a Exchange<Asked>, around: &Circumstances) -> Option<Death<'
         Some((at, _)) => (at, "connection-closed".to_owned()),
         None => (record.client.first(|e| *e == Event::GaveUp)?, SILENCE.to_owned()),
     };
+    // What the server had not sent yet is not missing.
+    let sent = record.witness.notes().map_or(0, |notes| notes.timeline.sent(What::Event).len());
+    let heard_any = record.client.received(What::Event).len();
+    if how == SILENCE && sent <= heard_any {
+        return None;
+    }
     // What the server ends later it ends because the client is gone.
     let closed = record.witness.notes().and_then(|notes| notes.timeline.closed());
     let by_server =
@@ -207,7 +223,11 @@ fn death<'a>(one: &'a Exchange<Asked>, around: &Circumstances) -> Option<Death<'
 fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
     let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part && answered(&one.record));
     let crowd = evidence.iter().filter(|one| one.asked.part == Part::Crowd).find_map(|one| death(one, around));
-    if let Some(death) = of(Part::Busy).and_then(|one| death(one, around)).or(crowd) {
+    let busy = of(Part::Busy);
+    let of_busy = busy.and_then(|one| death(one, around));
+    // In silence, nothing at all, or nothing of a whole crowd, may be a gap of the path or a buffer: that is other probes' to tell.
+    let told = |death: &Death<'_>| death.how != SILENCE || death.age > 0;
+    if let Some(death) = of_busy.filter(told).or(crowd.filter(|death| death.how != SILENCE)) {
         return Some(judged(&death, around, || {
             let age = death.age;
             let text = format!(
@@ -218,26 +238,43 @@ fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding>
             Finding::new(STREAM_RESET, text).with("age_ms", age).with("how", death.how.as_str())
         }));
     }
-    let (silent, pinged) = (of(Part::Silent)?, of(Part::Pinged)?);
-    let (of_silent, of_pinged) = (death(silent, around), death(pinged, around));
-    let Some(death) = of_silent else {
+    let (silent, pinged) = (of(Part::Silent)?, of(Part::Pinged));
+    let of_pinged = pinged.and_then(|one| death(one, around));
+    let Some(death) = death(silent, around) else {
         return of_pinged.map(|death| {
             let doubt = around.doubt(death.record, death.at).unwrap_or(Doubt::Contradicted);
             inconclusive(doubt, "How long streams live over HTTP/2").seen_on([death.record])
         });
     };
+    // Without a busy one that grew as old, it may be the age that ends them.
+    let lived_on = |one: &Exchange<Asked>| {
+        let opened = one.record.client.first(|e| matches!(e, Event::Response(_)));
+        let heard = one.record.client.last(|e| matches!(e, Event::Received(What::Event, ..)));
+        let age = opened.zip(heard).map_or(0, |(opened, heard)| heard.saturating_sub(opened));
+        age.saturating_add(one.asked.every_ms) >= death.age
+    };
+    if !busy.is_some_and(lived_on) {
+        let doubt = around.doubt(death.record, death.at).unwrap_or(Doubt::Unclear);
+        return Some(inconclusive(doubt, "How long streams live over HTTP/2").seen_on([death.record]));
+    }
+    let complete = pinged.is_some_and(|one| one.record.client.received(What::Event).contains(&one.asked.events()));
+    let alike = of_pinged.is_some_and(|pinged| pinged.how == death.how && pinged.age.abs_diff(death.age) <= ALIKE_MS);
     Some(judged(&death, around, || {
         // What is not told is found out when the server speaks.
         let told = death.how != SILENCE;
         let after = if told { death.age } else { silent.asked.lasts_ms };
-        let kept = of_pinged.is_none();
-        let pings = if kept { "with PINGs of the client it lives on" } else { "PINGs of the client do not keep it" };
         let when = if told { format!("after {}", seconds(after)) } else { format!("within {}", seconds(after)) };
-        let text = format!("Over HTTP/2, an event stream that is silent is ended {when} ({}); {pings}.", death.how);
-        Finding::at(SILENT_STREAM_ENDED, after, text)
+        let pings = match (complete, alike) {
+            (true, _) => "; with PINGs of the client it lives on",
+            (false, true) => "; PINGs of the client do not keep it",
+            (false, false) => "",
+        };
+        let text = format!("Over HTTP/2, an event stream that is silent is ended {when} ({}){pings}.", death.how);
+        let finding = Finding::at(SILENT_STREAM_ENDED, after, text)
             .with(if told { "after_ms" } else { "lost_ms" }, after)
-            .with("how", death.how.as_str())
-            .with("ping_enough", kept)
+            .with("how", death.how.as_str());
+        // What ended otherwise, or was still open, says nothing of PINGs.
+        if complete || alike { finding.with("ping_enough", complete) } else { finding }
     }))
 }
 
@@ -296,9 +333,13 @@ fn websocket(first: &Exchange<Asked>, evidence: &[Exchange<Asked>], around: &Cir
         return Some(inconclusive(doubt, "Whether WebSockets go by HTTP/2").seen_on([record]));
     }
     let refused = record.response.as_ref().is_none_or(|head| head.status != 200);
-    // A refusal of the server's own is its own affair.
-    let how = if refused && record.proof != Proof::Valid { fate(record)? } else { silent(record)? };
+    let how = if refused { fate(record)? } else { silent(record)? };
     let arrived = record.witness != Witness::Empty;
+    // The connection had ended before, or takes no more requests: a browser opens another one.
+    let gone = record.response.is_none() && !arrived && !matches!(record.client.ended(), Some((_, End::StreamReset(_))) | None);
+    if gone || (how == SILENCE && around.under_way(record)) {
+        return Some(inconclusive(Doubt::Unclear, "Whether WebSockets go by HTTP/2").seen_on([record]));
+    }
     let there = if arrived { "the server had the request" } else { "the request never came to the server" };
     let text = format!("WebSockets over HTTP/2 are offered to this client and do not work ({how}); {there}.");
     let finding = Finding::new(WEBSOCKET_BROKEN, text).on(Transport::WebSocket).with("how", how).with("arrived", arrived);
@@ -312,7 +353,7 @@ fn silent(record: &Record) -> Option<String> {
         Some(_) => "closed".to_owned(),
         None => {
             record.client.first(|e| *e == Event::GaveUp)?;
-            "silence".to_owned()
+            SILENCE.to_owned()
         }
     };
     Some(how)

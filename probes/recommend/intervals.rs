@@ -2,8 +2,8 @@
 
 use super::Situation;
 use crate::finding::{Finding, Outcome};
-use crate::idle;
 use crate::transport::Transport;
+use crate::{h2, idle};
 
 /// Intervals that people use, in seconds.
 const USUAL_S: &[u64] = &[1, 2, 3, 5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 240, 300, 600];
@@ -19,7 +19,8 @@ fn usual(at_most_ms: u64) -> u64 {
 /// Half of the shortest limit of this transport, rounded down; the default when silences past 30 s were survived.
 pub(super) fn heartbeat(s: &Situation, transport: Option<Transport>) -> Option<u64> {
     let transport = transport?;
-    let limits = s.findings.iter().filter(|f| f.code.probe() == "idle" && f.word("transport") == Some(transport.as_str()));
+    let of_silence = |f: &&Finding| f.code.probe() == "idle" || f.code == h2::SILENT_STREAM_ENDED;
+    let limits = s.findings.iter().filter(of_silence).filter(|f| f.word("transport") == Some(transport.as_str()));
     let shortest = limits
         .filter_map(|f| match (f.number("after_ms"), f.number("survived_ms"), f.number("lost_ms")) {
             (Some(after), ..) => Some(after),

@@ -55,7 +55,8 @@ fn subprotocol(record: &Record, around: &Circumstances) -> Option<Finding> {
     if around.unfinished(record).is_some() || around.doubt(record, last(record)).is_some() {
         return None;
     }
-    let notes = record.witness.notes();
+    // A server that accepted an upgrade has seen one: a record without it says nothing of what else arrived.
+    let notes = record.witness.notes().filter(|notes| notes.request.has_token("upgrade", "websocket"));
     let list = |all: Vec<&str>| all.join(", ");
     let arrived = notes.map(|notes| list(notes.request.values("sec-websocket-protocol").collect()));
     let answer = record.response.as_ref().filter(|head| head.status == 101).filter(|_| is_ours(record) && sent_101(record));

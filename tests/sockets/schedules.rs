@@ -27,6 +27,8 @@ pub(crate) static SCHEDULES: &[Schedule] = &[
     Schedule { rows: "close-after-101:after=1.5", instead: "close-after-101:after=1.5", flags: &["--idle", "6"] },
     Schedule { rows: "above=16000", instead: "above=16000", flags: &["--idle", "6"] },
     Schedule { rows: "hold-until-bytes", instead: "hold-until-bytes", flags: &["--idle", "6"] },
+    // Long streams of HTTP/2 are a second and a half shorter than the longest silence.
+    Schedule { rows: "edit-http2:resets", instead: "edit-http2:resets", flags: &["--idle", "8"] },
     Schedule { rows: "trickle-stream", instead: "trickle-stream", flags: &["--idle", "6"] },
     Schedule { rows: "batch-events", instead: "batch-events", flags: &["--idle", "6"] },
     // The shortest silence of a quick run is as long as this.

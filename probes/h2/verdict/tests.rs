@@ -11,6 +11,10 @@ const STREAMED: &str = "request@6 200@6 sent:event1..8@245+250 done@1996";
 const SILENT: &str = "opened@0 request@1 200@11 got:event1@30500 done@30500";
 const SAID: &str = "request@6 200@6 sent:event1@30495 done@30495";
 
+/// A busy stream of as long.
+const LONG: &str = "opened@0 request@1 200@11 got:event1..30@1000+1000 done@30001";
+const STREAMED_LONG: &str = "request@6 200@6 sent:event1..30@995+1000 done@29996";
+
 const OFFERED: Offered = Offered { streams: 100, websockets: true };
 
 /// How the client's session and the server's came to be: by what they agreed on, and whether they are one.
@@ -70,7 +74,7 @@ fn long(silent: (&str, &str), pinged: (&str, &str), busy: (&str, &str)) -> Vec<E
     let mut all = vec![first(BETWEEN, ANSWERED, HAD)];
     all.push(one(Part::Silent, 30_500, 0, silent.0, silent.1));
     all.push(one(Part::Pinged, 30_500, 0, pinged.0, pinged.1));
-    all.push(one(Part::Busy, 2_000, 250, busy.0, busy.1));
+    all.push(one(Part::Busy, 30_500, 1_000, busy.0, busy.1));
     all
 }
 
@@ -108,8 +112,13 @@ fn how_far_it_reaches() {
         ("agreed to, and refused", reach(BETWEEN, status, "empty"), "h2.no-answer how=status-403 arrived=false"),
         (
             "agreed to, and silent",
+            reach(BETWEEN, "opened@0 request@1 gave-up@3501", "empty"),
+            "h2.no-answer how=silence arrived=false",
+        ),
+        (
+            "late, perhaps: the server had it",
             reach(BETWEEN, "opened@0 request@1 gave-up@3501", HAD),
-            "h2.no-answer how=silence arrived=true",
+            "h2.inconclusive reason=own-load",
         ),
         ("the same without a witness", reach(BETWEEN, reset, "absent"), "h2.inconclusive reason=witness-absent"),
         ("a limit of the server's own", reach(H2, "opened@0 request@1 503@11 done@12", "request@6 503@6 limit@6"), ""),
@@ -162,7 +171,7 @@ fn how_many_streams_a_connection_carries() {
 
 #[test]
 fn how_long_streams_live() {
-    let (alive, lived) = ((SILENT, SAID), (LIVED, STREAMED));
+    let (alive, lived) = ((SILENT, SAID), (LONG, STREAMED_LONG));
     let ended = ("opened@0 request@1 200@11 stream-reset:8@20011", "request@6 200@6 fin@20005");
     let closed = ("opened@0 request@1 200@11 fin@20011", "request@6 200@6 fin@20005");
     let swallowed = ("opened@0 request@1 200@11 gave-up@34000", "request@6 200@6 sent:event1@30495 done@30495");
@@ -190,6 +199,12 @@ fn how_long_streams_live() {
         ("age ends them", said(long(ended, ended, cut)), "h2.stream-reset age_ms=1189 how=go-away-0 transport=sse"),
         ("only the one with PINGs", said(long(alive, ended, lived)), "h2.inconclusive reason=contradicted"),
         ("the server did it", said(long(by_server, alive, lived)), ""),
+        (
+            "nobody was busy for as long",
+            said(long(ended, ended, ("opened@0 failed:connect/timed-out@3000", "empty"))),
+            "h2.inconclusive reason=unclear",
+        ),
+        ("nothing comes of a busy one", said(long(alive, alive, ("opened@0 request@1 200@11 gave-up@5500", STREAMED_LONG))), ""),
         ("without a witness", said(long((ended.0, "absent"), alive, lived)), "h2.inconclusive reason=witness-absent"),
     ]);
     for (reason, around) in doubts(20_011) {
@@ -260,6 +275,12 @@ fn whether_websockets_go_by_it() {
             with("opened@0 request@1 503@11 done@12", "request@6 503@6 limit@6"),
             "h2.inconclusive reason=own-end",
         ),
+        (
+            "a gateway that made another request of it",
+            with("opened@0 request@1 426@11 done@12", "request@6 426@6 done@6"),
+            "h2.websocket-broken how=status-426 arrived=true",
+        ),
+        ("the connection was gone", with("opened@0 request@1 fin@11", "empty"), "h2.inconclusive reason=unclear"),
         ("the offer is taken away", without(BETWEEN), "h2.extended-connect-removed version_server=2 outcome=note"),
         ("nobody was there to take it away", without(H2), ""),
     ]);

@@ -120,7 +120,9 @@ fn tried(exchange: &Exchange<Asked>, number: u32, around: &Circumstances) -> Opt
     let here = whole(&record.client, echo, number);
     let server = record.witness.notes().map(|notes| &notes.timeline);
     let changed_there = server.is_some_and(|server| !of(server, what, number).is_empty());
-    let missed_there = matches!(record.witness, Witness::Whole(_)) && server.is_some_and(|server| !whole(server, what, number));
+    // Its echo says that it came; how much of it, only the server's record does.
+    let missed_there = matches!(record.witness, Witness::Whole(_))
+        && server.is_some_and(|server| server.arrived(what).contains(&number) && !whole(server, what, number));
     if here && !changed_there && !missed_there {
         return Some(Tried::Passed);
     }

@@ -13,6 +13,8 @@ mod judged;
 mod lost;
 #[path = "fleet/nodes.rs"]
 mod nodes;
+#[path = "loopback/ports.rs"]
+mod ports;
 #[path = "loopback/program.rs"]
 #[expect(dead_code, reason = "the other tests need more of it")]
 mod program;

@@ -20,6 +20,8 @@ mod hostile;
 mod lab;
 #[path = "loopback/limits.rs"]
 mod limits;
+#[path = "loopback/ports.rs"]
+mod ports;
 #[path = "loopback/program.rs"]
 mod program;
 #[path = "loopback/reaching.rs"]

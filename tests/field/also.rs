@@ -1,8 +1,9 @@
 //! Inspection that is selective by host: the probe server is exempted from it, the application is not.
 
 use crate::application;
-use crate::harness::{Checked, Dir, Process, Serve, check, free_port, installed, say};
+use crate::harness::{Checked, Dir, Process, Serve, check, installed, say};
 use crate::page;
+use crate::ports::free_port;
 use crate::rows::{Stage, certificates_of_squid};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;

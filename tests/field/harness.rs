@@ -1,10 +1,11 @@
 //! What every field test needs: a server, a client, a product in front, and their logs when something goes wrong.
 
+use crate::ports::free_port;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -147,11 +148,6 @@ impl Drop for Process {
 /// Says something even when the test passes.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// A port that nobody uses now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Where a program is; `None` and a word about it when it is not installed.

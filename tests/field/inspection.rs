@@ -1,7 +1,8 @@
 //! Products that look into TLS, by a root that the client does not trust: how the server's own certificate is known.
 
-use crate::harness::{Checked, Process, Serve, check, free_port, installed};
+use crate::harness::{Checked, Process, Serve, check, installed};
 use crate::page;
+use crate::ports::free_port;
 use crate::rows::{Stage, certificates_of_squid};
 use std::process::Command;
 

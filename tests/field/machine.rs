@@ -1,6 +1,7 @@
 //! This machine's own part: a tunnel on the way, an address family that fails, settings that contradict each other.
 
-use crate::harness::{Checked, Serve, binary, free_port, installed, skipped, start_check};
+use crate::harness::{Checked, Serve, binary, installed, skipped, start_check};
+use crate::ports::free_port;
 use crate::system::gnome;
 use std::fs;
 use std::path::PathBuf;

@@ -33,6 +33,9 @@ mod page;
 #[cfg(unix)]
 mod path;
 #[cfg(unix)]
+#[path = "../loopback/ports.rs"]
+mod ports;
+#[cfg(unix)]
 mod products;
 #[cfg(unix)]
 mod relay;

@@ -1,7 +1,8 @@
 //! Runs the tables: each row with a server, a product and a client of its own, some side by side.
 
-use crate::harness::{Checked, Dir, Process, Serve, binary, free_port, installed, say, start_check};
+use crate::harness::{Checked, Dir, Process, Serve, binary, installed, say, start_check};
 use crate::page;
+use crate::ports::free_port;
 use crate::tables::{Row, Table, Trust, Way};
 use rcgen::{CertificateParams, KeyPair};
 use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,8 @@
 //! Squid that wants more than Basic: Digest by its own file, NTLM and Negotiate by Samba's winbind, Kerberos by a key distribution
 //! centre of the test's own.
 
-use crate::harness::{Dir, Process, Serve, check_with, free_port, installed, skipped};
+use crate::harness::{Dir, Process, Serve, check_with, installed, skipped};
+use crate::ports::free_port;
 use crate::squid::Squid;
 use std::io::Write;
 use std::path::Path;

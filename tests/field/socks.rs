@@ -1,6 +1,7 @@
 //! SOCKS proxies: microsocks, and Dante's server.
 
-use crate::harness::{Dir, Process, Serve, check, check_with, free_port, installed};
+use crate::harness::{Dir, Process, Serve, check, check_with, installed};
+use crate::ports::free_port;
 use std::process::Command;
 
 const PASSWORD: &str = "p@s:s/ %é";

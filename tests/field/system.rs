@@ -1,6 +1,7 @@
 //! What the desktop is set to: GNOME's own store, read by its own library.
 
-use crate::harness::{Dir, check_with, free_port, installed, skipped};
+use crate::harness::{Dir, check_with, installed, skipped};
+use crate::ports::free_port;
 use crate::squid::Squid;
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! An HTTPS proxy: stunnel before Squid.
 
-use crate::harness::{Dir, Process, Serve, check, free_port, installed};
+use crate::harness::{Dir, Process, Serve, check, installed};
+use crate::ports::free_port;
 use crate::squid::Squid;
 use std::process::Command;
 

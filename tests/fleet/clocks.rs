@@ -1,6 +1,7 @@
 //! Nodes whose clocks are seconds apart.
 
-use crate::nodes::{Fleet, Node, Redis, free_port, get, installed, witnesses};
+use crate::nodes::{Fleet, Node, Redis, get, installed, witnesses};
+use crate::ports::free_port;
 use crate::program::BINARY;
 use std::process::Command;
 

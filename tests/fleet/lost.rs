@@ -1,6 +1,7 @@
 //! A store that is lost, and comes back.
 
-use crate::nodes::{Fleet, Redis, Talking, free_port, installed, wait, witnesses};
+use crate::nodes::{Fleet, Redis, Talking, installed, wait, witnesses};
+use crate::ports::free_port;
 use crate::program::{Ran, program};
 
 #[test]

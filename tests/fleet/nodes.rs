@@ -1,5 +1,6 @@
 //! What a fleet is made of.
 
+use crate::ports::free_port;
 use crate::program::{BINARY, Ran, program, without_proxies};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -150,11 +151,6 @@ impl Redis {
         assert_eq!(found.lines().count(), 1, "{end}: {found}");
         found
     }
-}
-
-/// A port that nobody uses now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A balancer that passes TCP on to each server in turn.

@@ -40,7 +40,7 @@ fn a_store_is_spoken_to_by_tls_and_with_a_password_that_nobody_sees() {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
     let (cert, key) = (folder.file("cert.pem", &certificate.pem()), folder.file("key.pem", &key.serialize_pem()));
-    let port = crate::nodes::free_port().to_string();
+    let port = crate::ports::free_port().to_string();
     let tls = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
     let _redis = Redis::at(0, &[&tls[..], &["--requirepass", CANARY]].concat());
     let (secret, password) = (folder.file("secret", SECRET), folder.file("password", &format!("{CANARY}\n")));

@@ -1,5 +1,6 @@
 //! Middleboxes of the lab on sockets of their own, as somebody runs them to see an application fail.
 
+use crate::ports::free_port;
 use crate::program::{Ran, Serve, await_line, program, run};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -178,13 +179,6 @@ fn ctrl_c_ends_it() {
     assert_eq!(lab.child.wait().unwrap().code(), Some(0));
 }
 
-/// Two ports that nobody uses, below those that systems hand out themselves.
-fn two_ports() -> [u16; 2] {
-    let from = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    let mut free = (from..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    [free.next().unwrap(), free.next().unwrap()]
-}
-
 #[test]
 fn what_a_report_measured_is_measured_again_where_it_is_replayed() {
     let report = File::new("replayed.json");
@@ -195,7 +189,7 @@ fn what_a_report_measured_is_measured_again_where_it_is_replayed() {
     let mut expected = first.codes();
     expected.sort_unstable();
     assert_eq!(expected, [of_leg("http"), of_leg("https")].concat(), "{}", first.stderr);
-    let [http, https] = two_ports().map(|port| port.to_string());
+    let [http, https] = [free_port(), free_port()].map(|port| port.to_string());
     let serve = Serve::with(&["--public-http", &http, "--public-https", &https]);
     let play = |port: &str, upstream: &str| {
         Lab::start(&["replay", report.path(), "--listen", &format!("127.0.0.1:{port}"), "--upstream", place(upstream)])

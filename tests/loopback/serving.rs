@@ -1,5 +1,6 @@
 //! Operating a server: tokens, certificates that change, logs, metrics, a front, an end in order.
 
+use crate::ports::free_port;
 use crate::program::{BINARY, Ran, Serve, check, program, without_proxies};
 use crate::reports::Folder;
 use serde_json::Value;
@@ -266,7 +267,7 @@ fn a_socket_that_systemd_passes_on_is_served() {
     if Command::new(ACTIVATE).arg("--version").output().is_err() {
         return;
     }
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = format!("127.0.0.1:{}", free_port());
     let command = Command::new(ACTIVATE);
     let activated =
         Talking::of(without_proxies(command, &["-l", &free, "--fdname=http", BINARY, "serve", "--http", "127.0.0.1:1"]));
@@ -283,14 +284,13 @@ fn an_authority_gives_a_certificate_and_it_is_kept() {
         return;
     }
     let folder = Folder::new("acme");
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (api, dns, tls) = (free(), free(), free());
+    let (api, dns, tls) = (free_port(), free_port(), free_port());
     let (cert, key, _) = pair();
     std::fs::write(folder.file("ca.pem"), &cert).unwrap();
     std::fs::write(folder.file("ca.key"), &key).unwrap();
     let config = serde_json::json!({"pebble": {
         "listenAddress": format!("127.0.0.1:{api}"), "managementListenAddress": "127.0.0.1:0",
-        "certificate": folder.file("ca.pem"), "privateKey": folder.file("ca.key"), "httpPort": free(), "tlsPort": tls,
+        "certificate": folder.file("ca.pem"), "privateKey": folder.file("ca.key"), "httpPort": free_port(), "tlsPort": tls,
     }});
     std::fs::write(folder.file("pebble.json"), config.to_string()).unwrap();
     let quiet = |name: &str, arguments: &[&str]| {

@@ -1,7 +1,8 @@
 //! HAProxy before a server that is stopped.
 
-use crate::harness::{Process, Serve, check, free_port, installed};
+use crate::harness::{Process, Serve, check, installed};
 use crate::page;
+use crate::ports::free_port;
 use crate::rows::Stage;
 use std::process::Command;
 

@@ -1,7 +1,8 @@
 //! What is said to who uses a plain nginx.
 
-use crate::harness::{Process, Serve, check, free_port, installed};
+use crate::harness::{Process, Serve, check, installed};
 use crate::page;
+use crate::ports::free_port;
 use crate::rows::Stage;
 use std::process::Command;
 

@@ -1,7 +1,8 @@
 //! Squid as an explicit proxy.
 
-use crate::harness::{Dir, Process, Serve, check, free_port, installed};
+use crate::harness::{Dir, Process, Serve, check, installed};
 use crate::page;
+use crate::ports::free_port;
 use crate::rows::Stage;
 use std::path::PathBuf;
 use std::process::Command;

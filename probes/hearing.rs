@@ -270,6 +270,11 @@ impl Hearing {
         }
     }
 
+    /// Whether HTTP/2 was asked for on the deciding leg.
+    pub fn tried_http2(&self) -> bool {
+        self.evidence.get(&ProbeId::H2).and_then(|legs| legs.get(&self.leg)).is_some_and(|all| !all.records().is_empty())
+    }
+
     /// What the connections of a leg did together.
     fn company(&self, leg: Leg) -> Company {
         let busy = |probe: ProbeId| matches!(probe, ProbeId::Zombie | ProbeId::Sse | ProbeId::Lifetime);

@@ -62,8 +62,8 @@ impl Plan {
             Depth::Quick => 3_000,
             // Past the 30 s at which many appliances end a silent connection.
             Depth::Standard => 32_000,
-            // Past the 60 s that is the default of the common load balancers.
-            Depth::Deep => 66_000,
+            // Past the 60 s that is the default of the common load balancers, with the 5 s by which busy connections may be younger.
+            Depth::Deep => 65_300,
         };
         Self { depth, longest_idle_ms: idle_ms.unwrap_or(default), answer_ms: Self::ANSWER_MS, ladder: None, send_every_ms: None }
     }

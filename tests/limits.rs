@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The limits, in milliseconds.
 const LIMITS: [u64; 4] = [7_300, 12_900, 29_700, 31_200];
 /// What is longer than all of them.
-const LONGEST_MS: u64 = 66_000;
+const LONGEST_MS: u64 = 65_300;
 
 fn deep(boxes: &str) -> Report {
     let scenario = Scenario {

@@ -21,6 +21,8 @@ const YOUNGEST_MS: u64 = 4_000;
 /// A twin grows as old as the longest silence but for this: past 30 s where silences of 32 s are tried, because 30 s is the limit
 /// that most often is one of age somewhere and one of silence elsewhere.
 const BESIDE_MS: u64 = 1_500;
+/// And from this silence on but for [`YOUNGEST_MS`]: past 60 s, the other such limit, in a run that ends with its longest silence.
+const LONG_MS: u64 = 65_000;
 
 pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let longest = scene.plan.longest_idle_ms;
@@ -28,7 +30,8 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     let stream_at = if longest >= 2 * YOUNGEST_MS { YOUNGEST_MS } else { YOUNGER_MS };
     // Busy until the longest silence has ended and the younger one is old enough to be compared with it; both until then, so that
     // neither is alone with whatever happens to the path.
-    let until = longest.max(stream_at + longest.saturating_sub(BESIDE_MS));
+    let beside = if longest >= LONG_MS { YOUNGEST_MS } else { BESIDE_MS };
+    let until = longest.max(stream_at + longest.saturating_sub(beside));
     let begin = |transport, at_ms: u64| {
         let (scene, sheet) = (&scene, &sheet);
         async move {

@@ -1,7 +1,7 @@
 //! WebSocket frames (RFC 6455 section 5.2) for boxes that look into them.
 
 use super::head::{self, Asked};
-use super::{Onward, relay};
+use super::{Kind, Onward, Parameter, Spec, relay};
 use proxyprobe_probes::io::Io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
@@ -17,6 +17,25 @@ pub(super) enum Way {
     ToServer,
     /// From the server to the client.
     ToClient,
+}
+
+impl Way {
+    /// Which way a box concerns.
+    pub(super) const PARAMETER: Parameter = Parameter {
+        name: "way",
+        kind: Kind::Choice(&["both", "to-server", "to-client"]),
+        default: "both",
+        means: "the direction",
+    };
+
+    /// The value of [`Way::PARAMETER`]; none is both.
+    pub(super) fn of(spec: &Spec) -> Option<Self> {
+        match spec.word(Self::PARAMETER.name) {
+            "to-server" => Some(Self::ToServer),
+            "to-client" => Some(Self::ToClient),
+            _ => None,
+        }
+    }
 }
 
 /// One frame.

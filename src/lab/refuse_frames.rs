@@ -25,20 +25,10 @@ pub(super) const ENTRY: Entry = Entry {
             default: "closes",
             means: "ends the connection with code 1003, swallows the frame, or passes a binary message on as text",
         },
-        Parameter {
-            name: "way",
-            kind: Kind::Choice(&["both", "to-server", "to-client"]),
-            default: "both",
-            means: "the direction",
-        },
+        Way::PARAMETER,
     ],
     build: |spec, _| {
-        let way = match spec.word("way") {
-            "to-server" => Some(Way::ToServer),
-            "to-client" => Some(Way::ToClient),
-            _ => None,
-        };
-        Arc::new(RefuseFrames { fragments: spec.word("what") == "fragments", then: spec.word("then").to_owned(), way })
+        Arc::new(RefuseFrames { fragments: spec.word("what") == "fragments", then: spec.word("then").to_owned(), way: Way::of(spec) })
     },
 };
 

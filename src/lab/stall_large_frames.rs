@@ -14,20 +14,10 @@ pub(super) const ENTRY: Entry = Entry {
     layer: Layer::Http,
     parameters: &[
         Parameter { name: "above", kind: Kind::Number(1, 1 << 20), default: "1000", means: "the largest message that passes" },
-        Parameter {
-            name: "way",
-            kind: Kind::Choice(&["both", "to-server", "to-client"]),
-            default: "both",
-            means: "the direction",
-        },
+        Way::PARAMETER,
     ],
     build: |spec, _| {
-        let way = match spec.word("way") {
-            "to-server" => Some(Way::ToServer),
-            "to-client" => Some(Way::ToClient),
-            _ => None,
-        };
-        Arc::new(StallLargeFrames { above: usize::try_from(spec.number("above")).unwrap_or(0), way })
+        Arc::new(StallLargeFrames { above: usize::try_from(spec.number("above")).unwrap_or(0), way: Way::of(spec) })
     },
 };
 

@@ -333,9 +333,10 @@ fn untested(report: &Report) -> String {
         Some(bytes) => format!("messages larger than {bytes} bytes"),
         None => "large messages".to_owned(),
     };
+    let version = if report.hearing.tried_http2() { "HTTP/3" } else { "HTTP/2" };
     let hosts = if report.hearing.also().is_empty() { "other hosts" } else { "hosts other than these" };
     format!(
-        "Silences longer than {longest}, HTTP/2, {messages}, {hosts} (inspection is often selective by host) and other times \
+        "Silences longer than {longest}, {version}, {messages}, {hosts} (inspection is often selective by host) and other times \
          of day were not tested."
     )
 }

@@ -6,6 +6,9 @@ use proxyprobe_probes::products::marks_in;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// Records cut values to this many bytes, or to a multiple of it.
+const PIECE: usize = 1024;
+
 /// The tokens of one report: the same name has the same token everywhere in it.
 pub(super) struct Tokens {
     level: Redaction,
@@ -68,11 +71,28 @@ impl Tokens {
         self.addresses.entry(address.to_string()).or_insert_with(|| format!("addr-{number}")).clone()
     }
 
-    /// A token for text that somebody else wrote. The marks of products that are in it stay, because a judge goes by it.
+    /// A token for text that somebody else wrote; for a long one a token for each [`PIECE`], so that a value that was cut for the record
+    /// still is the beginning of the whole one.
     pub(super) fn foreign(&mut self, text: &str) -> String {
         if !self.shares() || text.is_empty() || text.starts_with("(text-") || text == "(not recorded)" {
             return text.to_owned();
         }
+        let mut rest = text;
+        let mut tokens = String::new();
+        while let Some((piece, more)) = rest.split_at_checked(PIECE).filter(|(_, more)| !more.is_empty()) {
+            tokens.push_str(&self.piece(piece));
+            rest = more;
+        }
+        // What says that it was cut goes on saying so.
+        match rest {
+            "…" => tokens.push('…'),
+            last => tokens.push_str(&self.piece(last)),
+        }
+        tokens
+    }
+
+    /// The marks of products that are in it stay, because a judge goes by it.
+    fn piece(&mut self, text: &str) -> String {
         let number = self.texts.len() + 1;
         let marks = marks_in(text);
         let product = if marks.is_empty() { String::new() } else { format!(", with {}", marks.join(", ")) };

@@ -1,5 +1,6 @@
 use super::scan::Tokens;
 use super::*;
+use proxyprobe_probes::untrusted::Untrusted;
 
 #[test]
 fn names_and_addresses_become_stable_tokens() {
@@ -32,6 +33,21 @@ fn the_mark_of_a_product_stays_in_the_token() {
     let mut tokens = Tokens::new(Redaction::Share);
     let token = tokens.foreign("<title>Zscaler says no to jdoe</title>");
     assert!(token.contains("zscaler") && !token.contains("jdoe"), "{token}");
+}
+
+#[test]
+fn what_a_record_cut_is_still_the_beginning_of_the_whole() {
+    let whole = "x".repeat(1_024) + &"y".repeat(500);
+    for first in [&whole, "…"] {
+        let mut tokens = Tokens::new(Redaction::Share);
+        tokens.foreign(first);
+        let cut = tokens.foreign(Untrusted::from_bytes(whole.as_bytes(), 1_024).as_str());
+        let other = "x".repeat(1_024) + &"z".repeat(500);
+        let (whole, other) = (tokens.foreign(&whole), tokens.foreign(&other));
+        let kept = cut.strip_suffix('…').unwrap();
+        assert!(whole.starts_with(kept) && whole != kept && other != whole, "{cut} {whole} {other}");
+        assert_eq!(tokens.foreign(&cut), cut);
+    }
 }
 
 #[test]

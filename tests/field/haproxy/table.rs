@@ -93,5 +93,11 @@ pub(crate) const TABLE: Table = Table {
             ],
             ..front("ends TLS, HTTP/2 to the client", "http2.cfg")
         },
+        Row {
+            leg: "https",
+            trust: Trust::Front,
+            codes: &["headers.added", "long_poll.abort-not-propagated", "tls.alpn-changed", "tls.terminated-by-front"],
+            ..front("ends TLS, HTTP/2 on both sides, `tune.bufsize 65536`", "http2-both.cfg")
+        },
     ],
 };

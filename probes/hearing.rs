@@ -292,6 +292,8 @@ impl Hearing {
                         let apart = [zombie::Part::Kinds, zombie::Part::KindsAgain, zombie::Part::Listen];
                         all.iter().filter(|one| !apart.contains(&one.asked.part)).map(|one| &one.record).collect()
                     }
+                    // Another port may be treated in another way.
+                    Evidence::Upgrade(all) => all.iter().filter(|one| one.asked.port.is_none()).map(|one| &one.record).collect(),
                     // What holds streams of one form, or too many at once, is no trouble of the path.
                     Evidence::Sse(all) => all.iter().filter(|one| one.asked.kind.is_usual()).map(|one| &one.record).collect(),
                     other => other.records(),

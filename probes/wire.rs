@@ -98,6 +98,9 @@ pub struct RunStart {
     /// The UDP port at which it answers datagrams, if it does; see [`datagram`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub udp: Option<u16>,
+    /// Further ports of its TLS leg.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_ports: Vec<u16>,
 }
 
 /// The parameters `type` and `close` of the route `sse`.

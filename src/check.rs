@@ -240,6 +240,7 @@ impl Run {
                 http2: start.http2,
                 knows: start.knows.clone(),
                 udp: start.udp,
+                other_ports: start.other_ports.clone(),
             },
             opening: None,
             calm: None,

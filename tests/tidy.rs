@@ -237,6 +237,7 @@ const NOT_PLAYED: &[(&str, &str)] = &[
     ("tls.certificate-invalid", "the other leg tells whose certificate it is"),
     ("upgrade.inconclusive", "a doubt, not a behaviour"),
     ("latency.inconclusive", "a doubt, not a behaviour"),
+    ("upgrade.port-differs", "the lab stands before one port"),
     ("idle.unsteady", "a limit without a rule"),
     ("long_poll.refused", "the server cannot be reached either where all requests are refused"),
     ("h2.flow-control-stalled", "the lab passes windows as they are"),

@@ -334,6 +334,11 @@ pub trait Dial: Send + Sync {
     /// Opens a connection to the server, with all that is in between.
     fn dial(&self, leg: Leg, purpose: Purpose) -> BoxFuture<'_, Result<Way, Failure>>;
 
+    /// The same way out to another port of the leg's server; none where this way knows none.
+    fn to_port(&self, _leg: Leg, _port: u16) -> Option<Arc<dyn Dial>> {
+        None
+    }
+
     /// Does a TLS handshake with whoever answers, whatever the certificate, sends nothing and closes.
     fn look(&self, leg: Leg) -> BoxFuture<'_, Looked> {
         let failure = Failure {

@@ -55,6 +55,8 @@ pub struct Declared {
     pub knows: Vec<Untrusted>,
     /// The UDP port at which it answers datagrams.
     pub udp: Option<u16>,
+    /// Further ports of its TLS leg.
+    pub other_ports: Vec<u16>,
 }
 
 impl Declared {

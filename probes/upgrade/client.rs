@@ -1,16 +1,19 @@
 //! The client's half: asks for a WebSocket as a browser does, and once more with the other spelling when that fails.
 
 use super::server::{ROUTE, SUBPROTOCOL};
-use super::{Asked, Offer, SUBPROTOCOLS, Token};
+use super::{Asked, OTHER_PORTS, Offer, SUBPROTOCOLS, Token};
 use crate::io::handshake::{Opening, Wish, open_as};
 use crate::io::observe::{Scene, Sheet};
 use crate::io::websocket::Heard;
+use crate::plan::Depth;
 use crate::timeline::{What, Why};
+use crate::transport::Leg;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 pub(super) async fn observe(mut scene: Scene, sheet: Sheet<Asked>) {
     let opening = scene.opening.take();
-    let ask = |token, offer| handshake(&scene, &sheet, Asked { token, offer });
+    let ask = |token, offer| handshake(&scene, &sheet, Asked { token, offer, port: None });
     let passed = ask(Token::Lower, Offer::Compression).await;
     if !passed {
         tokio::join!(ask(Token::Mixed, Offer::Compression), ask(Token::Lower, Offer::Nothing));
@@ -20,6 +23,16 @@ pub(super) async fn observe(mut scene: Scene, sheet: Sheet<Asked>) {
     if passed {
         ask(Token::Lower, Offer::Subprotocols).await;
     }
+    if scene.leg == Leg::Https && scene.plan.depth != Depth::Quick {
+        join_all(scene.declared.other_ports.iter().take(OTHER_PORTS).map(|port| elsewhere(&scene, &sheet, *port))).await;
+    }
+}
+
+/// The handshake as browsers make it, on another port of the server.
+async fn elsewhere(scene: &Scene, sheet: &Sheet<Asked>, port: u16) {
+    let Some(dial) = scene.dial.to_port(scene.leg, port) else { return };
+    let asked = Asked { token: Token::Lower, offer: Offer::Compression, port: Some(port) };
+    handshake(&Scene { dial, ..scene.clone() }, sheet, asked).await;
 }
 
 /// Whether a 101 came.

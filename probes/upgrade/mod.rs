@@ -2,6 +2,7 @@
 
 #[cfg(feature = "io")]
 mod client;
+mod ports;
 #[cfg(feature = "io")]
 mod server;
 mod verdict;
@@ -35,6 +36,8 @@ pub const ALTERED: Code = code!("upgrade.altered", Degraded);
 pub const EXTENSION_REFUSED: Code = code!("upgrade.extension-refused", Broken);
 /// The subprotocols that are offered do not arrive, or the one that is chosen does not.
 pub const SUBPROTOCOL_LOST: Code = code!("upgrade.subprotocol-lost", Degraded);
+/// A handshake passes on one port of the server and not on another.
+pub const PORT_DIFFERS: Code = code!("upgrade.port-differs", Note);
 /// It could not be judged.
 pub const INCONCLUSIVE: Code = code!("upgrade.inconclusive", Inconclusive);
 
@@ -49,7 +52,13 @@ pub struct Asked {
     /// What it offers.
     #[serde(default, skip_serializing_if = "Offer::is_usual")]
     pub offer: Offer,
+    /// The port of the server that it goes to, where that is not the URL's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }
+
+/// The most further ports that are tried: the one that firewalls know for TLS, and one or two others.
+pub const OTHER_PORTS: usize = 3;
 
 /// What a handshake offers to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +109,7 @@ impl Probe for Upgrade {
         ALTERED,
         EXTENSION_REFUSED,
         SUBPROTOCOL_LOST,
+        PORT_DIFFERS,
         INCONCLUSIVE,
     ];
     const COST: Cost = Cost::Quiet;

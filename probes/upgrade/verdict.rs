@@ -7,10 +7,17 @@ use crate::finding::Outcome;
 use crate::timeline::Event;
 use crate::transport::{Direction, Transport, Via};
 
-/// Judges the handshake as browsers make it; the other spelling only explains it.
+/// Judges the handshake as browsers make it, and beside it those on other ports.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
+    let mut found = here(evidence, around);
+    found.extend(ports::judge(evidence, around));
+    found
+}
+
+/// The handshake as browsers make it; the other spelling only explains it.
+fn here(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let asked = |token, offer| {
-        let found = evidence.iter().find(|exchange| exchange.asked == Asked { token, offer });
+        let found = evidence.iter().find(|exchange| exchange.asked == Asked { token, offer, port: None });
         found.map(|exchange| &exchange.record)
     };
     let Some(record) = asked(Token::Lower, Offer::Compression) else { return Vec::new() };
@@ -92,7 +99,7 @@ fn same_list(one: &str, other: &str) -> bool {
     one.split(',').map(str::trim).eq(other.split(',').map(str::trim))
 }
 
-fn handshake(record: &Record, around: &Circumstances) -> Option<Finding> {
+pub(super) fn handshake(record: &Record, around: &Circumstances) -> Option<Finding> {
     if let Some(doubt) = around.unfinished(record) {
         return Some(inconclusive(doubt));
     }
@@ -251,7 +258,7 @@ fn status(record: &Record) -> Option<u16> {
     record.response.as_ref().map(|head| head.status)
 }
 
-fn last(record: &Record) -> u64 {
+pub(super) fn last(record: &Record) -> u64 {
     record.client.entries.last().map_or(0, |entry| entry.at_ms)
 }
 

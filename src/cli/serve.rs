@@ -25,6 +25,10 @@ pub struct Serve {
     /// Where the TLS leg listens; it needs --cert and --key, --acme, or --self-signed
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
     pub https: SocketAddr,
+    /// A further address where the TLS leg listens, on a port that clients reach as it is: checks compare the first three of them with
+    /// the one of their URL; repeatable
+    #[arg(long, value_name = "ADDR")]
+    pub also_https: Vec<SocketAddr>,
     /// The certificate chain, in PEM
     #[arg(long, value_name = "PEM", requires = "key", conflicts_with = "self_signed")]
     pub cert: Option<PathBuf>,

@@ -28,6 +28,9 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
     let identity = identity(&flags)?;
     let http = (!flags.no_http).then_some(flags.http);
     let https = (identity.is_some() || !flags.acme.is_empty()).then_some(flags.https);
+    if https.is_none() && !flags.also_https.is_empty() {
+        return Err("--also-https is for the TLS leg, which needs --cert and --key, --acme, or --self-signed".to_owned());
+    }
     if http.is_none() && https.is_none() {
         return Err("there is nothing to listen on: --no-http, and no certificate for a TLS leg".to_owned());
     }
@@ -75,6 +78,15 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
         https: flags.public_https.or(https.map(|address| address.port())),
     });
     let says = Says { terminal, server: &server };
+    let mut other_ports = Vec::new();
+    for address in &flags.also_https {
+        if let Some(address) = listen(&server, None, Some(*address)).await.map_err(failed)?.https {
+            other_ports.push(address.port());
+            let fields = [("leg", "https"), ("address", &*address.to_string())];
+            says.both(&format!("TLS leg also on https://{address}"), "listening", &fields);
+        }
+    }
+    server.declare_other_ports(other_ports);
     if let Some(address) = flags.udp {
         let address = answer_datagrams(&server, address).await.map_err(failed)?;
         server.declare_udp(flags.public_udp.unwrap_or(address.port()));

@@ -28,7 +28,11 @@ pub(super) const ENTRY: Entry = Entry {
         Way::PARAMETER,
     ],
     build: |spec, _| {
-        Arc::new(RefuseFrames { fragments: spec.word("what") == "fragments", then: spec.word("then").to_owned(), way: Way::of(spec) })
+        Arc::new(RefuseFrames {
+            fragments: spec.word("what") == "fragments",
+            then: spec.word("then").to_owned(),
+            way: Way::of(spec),
+        })
     },
 };
 

@@ -16,9 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
         Parameter { name: "above", kind: Kind::Number(1, 1 << 20), default: "1000", means: "the largest message that passes" },
         Way::PARAMETER,
     ],
-    build: |spec, _| {
-        Arc::new(StallLargeFrames { above: usize::try_from(spec.number("above")).unwrap_or(0), way: Way::of(spec) })
-    },
+    build: |spec, _| Arc::new(StallLargeFrames { above: usize::try_from(spec.number("above")).unwrap_or(0), way: Way::of(spec) }),
 };
 
 /// From the first large frame on, nothing passes in its direction.

@@ -53,6 +53,7 @@ impl Target {
 }
 
 /// What a route is made of.
+#[derive(Clone)]
 pub struct RouteOptions {
     /// The proxies, by leg.
     pub proxies: Proxies,
@@ -115,21 +116,22 @@ impl Route {
 
     /// The way to another server, in the same run: through proxies that know already who signs in there.
     pub fn elsewhere(&self, to: &Elsewhere) -> Self {
-        let o = &self.options;
         let options = RouteOptions {
             proxies: to.proxies.clone(),
-            pinned: o.pinned.clone(),
             // What is trusted there: `--pin` names another server's certificate.
-            tls: o.proxy_tls.clone(),
-            proxy_tls: o.proxy_tls.clone(),
+            tls: self.options.proxy_tls.clone(),
             sign_in: to.sign_in,
             headers: to.headers.clone(),
             user_agent: to.user_agent.clone(),
             origin: to.origin.clone(),
             within: to.within,
+            ..self.options.clone()
         };
-        let gates = self.gates.clone();
-        Self { gates, ..Self::new(to.target.clone(), self.network.clone(), options) }
+        self.towards(to.target.clone(), options)
+    }
+
+    fn towards(&self, target: Target, options: RouteOptions) -> Self {
+        Self { gates: self.gates.clone(), ..Self::new(target, self.network.clone(), options) }
     }
 
     /// The server, with the legs that are known by now.
@@ -326,6 +328,15 @@ impl Dial for Route {
             let step = Mutex::new(Operation::Connect);
             self.within(leg, &step, self.open(leg, purpose, settled, &step)).await
         })
+    }
+
+    fn to_port(&self, leg: Leg, port: u16) -> Option<Arc<dyn Dial>> {
+        let legs = match leg {
+            Leg::Http => Legs { http: Some(port), https: None },
+            Leg::Https => Legs { http: None, https: Some(port) },
+        };
+        // A script is asked anew: the port stands in the URL that it decides on.
+        Some(Arc::new(self.towards(Target { legs, ..self.target() }, self.options.clone())))
     }
 
     fn look(&self, leg: Leg) -> BoxFuture<'_, Looked> {

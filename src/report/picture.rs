@@ -111,6 +111,9 @@ fn upgrading(asked: &upgrade::Asked) -> String {
         Token::Lower => "websocket",
         Token::Mixed => "WebSocket",
     };
+    if let Some(port) = asked.port {
+        return format!("Upgrade: {token}, port {port}");
+    }
     match asked.offer {
         Offer::Compression => format!("Upgrade: {token}"),
         Offer::Subprotocols => format!("Upgrade: {token}, subprotocols"),

@@ -125,6 +125,7 @@ pub struct Server(Arc<Inner>);
 struct Inner {
     legs: Mutex<Legs>,
     udp: Mutex<Option<u16>>,
+    other_ports: Mutex<Vec<u16>>,
     tls: Mutex<Option<(Arc<ServerConfig>, String)>>,
     /// Answers the authority that makes certificates.
     challenges: Mutex<Option<Arc<ServerConfig>>>,
@@ -157,6 +158,7 @@ impl Server {
         Self(Arc::new(Inner {
             legs: Mutex::new(options.legs),
             udp: Mutex::default(),
+            other_ports: Mutex::default(),
             tls: Mutex::new(options.tls),
             challenges: Mutex::default(),
             hellos: Arc::default(),
@@ -188,6 +190,11 @@ impl Server {
     /// Says at which UDP port it answers datagrams.
     pub fn declare_udp(&self, port: u16) {
         *self.0.udp.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
+    }
+
+    /// Says at which further ports its TLS leg is.
+    pub fn declare_other_ports(&self, ports: Vec<u16>) {
+        *self.0.other_ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
     }
 
     /// From now on, new connections are served with this certificate.

@@ -129,6 +129,7 @@ fn start(server: &Server, request: &Request<Incoming>, nonce: &str, came: &Came,
         http2: server.tls().is_some().then(|| Offered { streams: server.0.limits.streams, websockets: true }),
         knows: vec![Untrusted::new(STREAM_FORMS)],
         udp: *server.0.udp.lock().unwrap_or_else(PoisonError::into_inner),
+        other_ports: server.0.other_ports.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     };
     proven(&run, nonce, "run", &start)
 }

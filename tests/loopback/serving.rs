@@ -1,7 +1,7 @@
 //! Operating a server: tokens, certificates that change, logs, metrics, a front, an end in order.
 
 use crate::ports::free_port;
-use crate::program::{BINARY, Ran, Serve, check, program, without_proxies};
+use crate::program::{BINARY, Ran, Serve, check, program, run, without_proxies};
 use crate::reports::Folder;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -258,6 +258,27 @@ fn a_front_says_whose_connection_it_is() {
     assert!(begin("PROXY UNKNOWN\r\n").starts_with("HTTP/1.1 200"));
     assert_eq!(begin(""), "", "without a header there is no answer");
     serve.line("proxy-protocol");
+}
+
+/// The last of them listens where nobody looks for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn other_ports_are_compared_with_the_one_of_the_url() {
+    let [passes, differs] = [free_port(), free_port()];
+    let serve = Serve::with(&["--also-https", &format!("127.0.0.1:{passes}"), "--also-https", &format!("127.0.0.2:{differs}")]);
+    let of = |depth: &[&str]| {
+        let flags = ["check", &serve.https, "--pin", &serve.pin, "--only", "upgrade", "--format", "json"];
+        let ran = run(&[&flags, depth].concat());
+        let report = ran.json();
+        let found = report["findings"].as_array().unwrap().iter().filter(|found| found["code"] == "upgrade.port-differs");
+        found.map(|found| found["measured"].clone()).collect::<Vec<_>>()
+    };
+    let found = of(&["--idle", "2"]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["port"], &found[0]["passes"]), (&differs.into(), &"url".into()));
+    assert!(of(&["--quick"]).is_empty());
+    let alone = Ran::of(program(&["serve", "--also-https", "127.0.0.1:0"]).output().unwrap());
+    assert!(alone.code == 2 && alone.stderr.contains("--also-https is for the TLS leg"), "{}", alone.stderr);
 }
 
 #[cfg(target_os = "linux")]

@@ -13,7 +13,7 @@ const UNANSWERED: &str = "opened@0 request@0 gave-up@3500";
 const MISSING_SOMETHING: &str = "opened@0 request@0 426@20 done@20";
 
 fn asked(token: Token, record: Record) -> Exchange<Asked> {
-    Exchange { asked: Asked { token, offer: Offer::Compression }, record }
+    Exchange { asked: Asked { token, offer: Offer::Compression, port: None }, record }
 }
 
 fn judged(client: &str, server: &str, around: &Circumstances) -> Vec<Finding> {
@@ -239,7 +239,7 @@ fn offered(record: Record, arrived: &[&str], chosen: &[&str]) -> Vec<Finding> {
     if let Some(head) = &mut record.response {
         head.headers.extend(fields(chosen));
     }
-    let with = Exchange { asked: Asked { token: Token::Lower, offer: Offer::Subprotocols }, record };
+    let with = Exchange { asked: Asked { token: Token::Lower, offer: Offer::Subprotocols, port: None }, record };
     judge(&[asked(Token::Lower, self::record(GOOD, ACCEPTED)), with], &around())
 }
 
@@ -269,7 +269,7 @@ fn a_subprotocol_arrives_or_is_lost() {
 #[rustfmt::skip]
 fn a_handshake_that_passes_without_its_offer_is_refused_for_it() {
     let three = |lower: (&str, &str), mixed: (&str, &str), plain: (&str, &str)| {
-        let plain = Exchange { asked: Asked { token: Token::Lower, offer: Offer::Nothing }, record: record(plain.0, plain.1) };
+        let plain = Exchange { asked: Asked { token: Token::Lower, offer: Offer::Nothing, port: None }, record: record(plain.0, plain.1) };
         let all = [asked(Token::Lower, record(lower.0, lower.1)), asked(Token::Mixed, record(mixed.0, mixed.1)), plain];
         judge(&all, &beside(Company { websockets_opened: 1, ..Company::default() }))
     };

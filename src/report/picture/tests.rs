@@ -40,7 +40,10 @@ fn hearing(around: Circumstances, evidence: Vec<(ProbeId, Leg, Evidence)>) -> He
 }
 
 fn upgrade(record: Record) -> Evidence {
-    Evidence::Upgrade(vec![Exchange { asked: upgrade::Asked { token: Token::Lower, offer: Offer::Compression }, record }])
+    Evidence::Upgrade(vec![Exchange {
+        asked: upgrade::Asked { token: Token::Lower, offer: Offer::Compression, port: None },
+        record,
+    }])
 }
 
 /// The only lane of a hearing with this one connection.
@@ -157,7 +160,7 @@ fn a_silence_is_where_neither_end_saw_anything() {
 #[test]
 fn the_deciding_leg_comes_first_and_what_is_too_much_is_counted() {
     let one = || Exchange {
-        asked: upgrade::Asked { token: Token::Lower, offer: Offer::Compression },
+        asked: upgrade::Asked { token: Token::Lower, offer: Offer::Compression, port: None },
         record: record(&[(0, Event::Opened)], None),
     };
     let evidence = vec![

@@ -73,6 +73,32 @@ pub struct Io {
 #[derive(Clone)]
 pub struct Observer(Arc<Shared>);
 
+/// What was written since it was asked for, as far as it is kept. The connection does not stay open for it.
+#[derive(Clone)]
+pub struct Written {
+    limit: usize,
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Written {
+    /// A copy of it.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.lock().clone()
+    }
+
+    /// Keeps what there is room for, and says whether anybody may still read it.
+    fn keep(&self, new: &[u8]) -> bool {
+        let mut bytes = self.lock();
+        let room = self.limit.saturating_sub(bytes.len());
+        bytes.extend_from_slice(new.get(..room).unwrap_or(new));
+        Arc::strong_count(&self.bytes) > 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Shared {
     control: Arc<dyn Control>,
     below: Option<Observer>,
@@ -84,8 +110,7 @@ struct State {
     tap: Vec<u8>,
     /// Whether the first bytes are kept no more.
     untapped: bool,
-    written: Vec<u8>,
-    keep_written: usize,
+    written: Option<Written>,
     last: Vec<u8>,
     /// How many bytes may still be read, where that has a limit.
     may_read: Option<u64>,
@@ -171,21 +196,11 @@ impl Observer {
         state.last = Vec::new();
     }
 
-    /// From now on, keeps what is written, up to so many bytes.
-    pub fn keep_written(&self, limit: usize) {
-        let mut state = self.0.lock();
-        state.written.clear();
-        state.keep_written = limit;
-    }
-
-    /// From now on, keeps nothing more of what is written.
-    pub fn stop_keeping(&self) {
-        self.0.lock().keep_written = 0;
-    }
-
-    /// What was written since [`Observer::keep_written`], as far as it was kept.
-    pub fn written(&self) -> Vec<u8> {
-        self.0.lock().written.clone()
+    /// From now on, keeps what is written, up to so many bytes, for as long as somebody has what is given.
+    pub fn keep_written(&self, limit: usize) -> Written {
+        let written = Written { limit, bytes: Arc::default() };
+        self.0.lock().written = Some(written.clone());
+        written
     }
 
     /// The bytes of the newest read.
@@ -291,8 +306,7 @@ impl AsyncWrite for Io {
             state.carried.sent += result.as_ref().map_or(0, |size| *size as u64);
             // Of what could not be written it is not known either how much of it has left.
             let size = result.as_ref().map_or(bytes.len(), |size| *size);
-            let room = state.keep_written.saturating_sub(state.written.len()).min(size);
-            state.written.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+            state.written = state.written.take().filter(|written| written.keep(bytes.get(..size).unwrap_or(bytes)));
         }
         if let Err(error) = &result {
             self.end_by(error);

@@ -1,7 +1,7 @@
 //! The clock, the chance and the pen of one end of a run.
 
-use super::Observer;
 use super::proof::hex;
+use super::{Observer, Written};
 use crate::below::{Below, RawHead, TlsEnd};
 use crate::timeline::{Entry, Event, Timeline};
 use rand::rngs::StdRng;
@@ -195,7 +195,7 @@ pub struct BelowPen(Option<Arc<Mutex<Kept>>>);
 #[derive(Default)]
 struct Kept {
     below: Below,
-    answers_on: Option<Observer>,
+    answer: Option<Written>,
 }
 
 impl BelowPen {
@@ -224,29 +224,24 @@ impl BelowPen {
 
     /// The next bytes that are written here begin with the head of the answer.
     pub fn answers_on(&self, observer: &Observer) {
-        self.with(|kept| {
-            observer.keep_written(ANSWER_BYTES);
-            kept.answers_on = Some(observer.clone());
-        });
+        self.with(|kept| kept.answer = Some(observer.keep_written(ANSWER_BYTES)));
     }
 
     /// What was kept so far.
     pub fn below(&self) -> Below {
         let Some(kept) = &self.0 else { return Below::default() };
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(head) = kept.answers_on.as_ref().and_then(|observer| RawHead::read(&observer.written())) {
+        if let Some(head) = kept.answer.as_ref().and_then(|written| RawHead::read(&written.bytes())) {
             kept.below.response = Some(head);
             // It is whole: what else is written on this connection is nobody's business.
-            if let Some(observer) = kept.answers_on.take() {
-                observer.stop_keeping();
-            }
+            kept.answer = None;
         }
         kept.below.clone()
     }
 
     /// Whether the head of the answer is still to come.
     pub fn awaits_answer(&self) -> bool {
-        self.0.as_ref().is_some_and(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).answers_on.is_some())
+        self.0.as_ref().is_some_and(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner).answer.is_some())
     }
 
     fn with(&self, keep: impl FnOnce(&mut Kept)) {
@@ -259,6 +254,34 @@ impl BelowPen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::KernelNote;
+    use crate::io::{Control, Io};
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    struct Socket;
+
+    impl Control for Socket {
+        fn kernel(&self) -> Option<KernelNote> {
+            None
+        }
+
+        fn abort(&self) {}
+    }
+
+    #[tokio::test]
+    async fn the_head_of_an_answer_outlives_its_connection_and_does_not_keep_it() {
+        let (stream, _peer) = duplex(1024);
+        let socket = Arc::new(Socket);
+        let mut io = Io::new(stream, socket.clone());
+        let below = BelowPen::new(true);
+        below.answers_on(&io.observer());
+        io.write_all(b"HTTP/1.1 200 OK\r\nX-A: b\r\n\r\nbody").await.unwrap();
+        drop(io);
+        assert_eq!(Arc::strong_count(&socket), 1);
+        assert!(below.awaits_answer());
+        assert!(below.below().response.is_some());
+        assert!(!below.awaits_answer());
+    }
 
     #[test]
     fn what_a_part_took_returns_to_the_whole() {

@@ -4,7 +4,7 @@ use super::{Trust, client_config_of, fingerprint, provider, session};
 use proxyprobe_probes::below::{Certificate, EXPORTER_BYTES, EXPORTER_LABEL, Examined, TlsEnd, Trust as Answer};
 use proxyprobe_probes::failure::{Failure, Operation};
 use proxyprobe_probes::io::proof::hex;
-use proxyprobe_probes::io::{Io, Looked, Secured};
+use proxyprobe_probes::io::{Io, Looked, Secured, Written};
 use proxyprobe_probes::tls::hello;
 use proxyprobe_probes::untrusted::Untrusted;
 use rustls::client::WebPkiServerVerifier;
@@ -119,28 +119,26 @@ pub(in crate::net) async fn open(io: Io, tls: &ClientTls, http2: bool, host: &st
         // In a browser's order.
         Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     }
-    secured(io, config, host, port).await
+    let written = io.observer().keep_written(HELLO_BYTES);
+    secured(io, &written, config, host, port).await
 }
 
 /// Does a handshake with whoever answers, sends nothing, and closes. Nobody is verified, so nothing may be said to them.
 pub(in crate::net) async fn look(io: Io, tls: &ClientTls, host: &str, port: u16) -> Looked {
     let config = client_config_of(&tls.config, Arc::new(Anybody(tls.trust.clone())));
-    let observer = io.observer();
-    let session = secured(io, config, host, port).await.map(|(_, seen)| seen);
-    let hellos = hello::client_hellos(&observer.written()).iter().map(|message| hex(message)).collect();
+    let written = io.observer().keep_written(HELLO_BYTES);
+    let session = secured(io, &written, config, host, port).await.map(|(_, seen)| seen);
+    let hellos = hello::client_hellos(&written.bytes()).iter().map(|message| hex(message)).collect();
     Looked { hellos, session }
 }
 
-async fn secured(io: Io, config: Arc<ClientConfig>, host: &str, port: u16) -> Result<(Io, Secured), Failure> {
+async fn secured(io: Io, written: &Written, config: Arc<ClientConfig>, host: &str, port: u16) -> Result<(Io, Secured), Failure> {
     let observer = io.observer();
-    observer.keep_written(HELLO_BYTES);
     let session = session(io, config, host, port, Operation::Tls).await?;
     let state = session.get_ref().1;
-    let written = observer.written();
     let chain: Vec<Vec<u8>> = state.peer_certificates().unwrap_or_default().iter().map(|der| der.to_vec()).collect();
     let sha256 = state.peer_certificates().and_then(<[_]>::first).map(fingerprint);
-    let end = tls_end(state, &written, sha256);
-    observer.stop_keeping();
+    let end = tls_end(state, &written.bytes(), sha256);
     Ok((Io::over(session, observer), Secured { end, chain }))
 }
 

@@ -93,7 +93,7 @@ struct Notes {
     cut: bool,
 }
 
-/// What a request costs beside its head: its name, and the places in which it is kept.
+/// What a request costs beside its head as JSON: its name, and the places in which it is kept.
 const NOTE_BYTES: usize = 512;
 /// What the raw heads and the ClientHello messages of a request may take.
 const BELOW_BYTES: usize = 40 * 1024;
@@ -248,12 +248,11 @@ impl Run {
         peer: Option<SocketAddr>,
         keeps_below: bool,
     ) -> Option<(Pen, BelowPen)> {
+        let request = serde_json::to_string(&request).unwrap_or_default().into_boxed_str();
         let mut notes = lock(&self.notes);
-        let size = |(name, value): &(Untrusted, Untrusted)| name.as_str().len() + value.as_str().len();
-        let head: usize = request.headers.iter().map(size).sum();
         let keeps_below = keeps_below && notes.below < self.limits.below;
         let below = if keeps_below { BELOW_BYTES } else { 0 };
-        if notes.all.len() >= self.limits.notes || !self.record.take(NOTE_BYTES + head + below) {
+        if notes.all.len() >= self.limits.notes || !self.record.take(NOTE_BYTES + request.len() + below) {
             notes.cut = true;
             self.post();
             return None;
@@ -271,7 +270,6 @@ impl Run {
         }
         let below = BelowPen::new(keeps_below);
         notes.below += usize::from(keeps_below);
-        let request = serde_json::to_string(&request).unwrap_or_default().into_boxed_str();
         // A list that doubles would have room for hundreds that never come.
         if notes.all.len() == notes.all.capacity() {
             notes.all.reserve_exact(NOTES_MORE);

@@ -60,6 +60,24 @@ async fn a_run_that_writes_too_much_is_cut_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_that_a_request_makes_the_server_write_down_counts() {
+    let long = || Untrusted::new(&"y".repeat(1_000));
+    // Each of them is two characters in JSON.
+    let quotes = Untrusted::new(&"\"".repeat(600));
+    for head in [
+        RequestHead { method: long(), ..RequestHead::default() },
+        RequestHead { target: long(), ..RequestHead::default() },
+        RequestHead { headers: vec![(quotes, Untrusted::new(""))], ..RequestHead::default() },
+        RequestHead { headers: vec![(Untrusted::new(""), Untrusted::new("")); 200], ..RequestHead::default() },
+    ] {
+        let runs = runs(Limits { record: 1_500, ..Limits::default() });
+        let run = runs.begin(None).unwrap();
+        assert!(run.note("a", head.clone(), None, false).is_none(), "{head:?}");
+        assert!(run.page(0, 0).cut);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_records_of_all_runs_have_a_ceiling_and_give_back_what_they_took() {
     let limits = Limits { memory: LEAST_MEMORY + 1_000, ..Limits::default() };
     let runs = runs(limits);

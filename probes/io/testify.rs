@@ -312,6 +312,8 @@ pub struct Leaving {
     observer: Observer,
     stop: CancellationToken,
     until: Instant,
+    /// A connection that stays open counts until it is closed.
+    held: Arc<dyn Send + Sync>,
     over: bool,
 }
 
@@ -320,7 +322,7 @@ impl Leaving {
     pub fn watch(call: &Call) -> Self {
         call.observer.hold();
         let (pen, observer, stop) = (call.pen.clone(), call.observer.clone(), call.stop.clone());
-        Self { pen, observer, stop, until: call.until, over: false }
+        Self { pen, observer, stop, until: call.until, held: call.held.clone(), over: false }
     }
 
     /// The answer is complete.
@@ -344,12 +346,13 @@ impl Drop for Leaving {
             Some((moment, end)) => self.pen.note_at(moment, Event::Ended(end)),
             None => self.pen.note(Event::Ended(End::Fin)),
         }
-        let observer = self.observer.clone();
+        let (observer, held) = (self.observer.clone(), self.held.clone());
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.stop.is_cancelled() => {
                 runtime.spawn(async move {
                     sleep(HOLD).await;
                     observer.release();
+                    drop((observer, held));
                 });
             }
             _ => observer.release(),

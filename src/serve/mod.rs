@@ -342,3 +342,6 @@ impl Server {
         Some((Io::over(stream, below), Some(Arc::new(end))))
     }
 }
+
+#[cfg(test)]
+mod tests;

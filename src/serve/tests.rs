@@ -1,0 +1,94 @@
+//! What a connection leaves behind: in the counts, and in the records.
+
+use super::*;
+use door::Entry;
+use proxyprobe_probes::io::pipe::{Link, pipe};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// A server, and the connections that somebody opens to it.
+struct Bench {
+    server: Server,
+    /// Where they come from.
+    from: &'static str,
+}
+
+impl Bench {
+    fn new(limits: Limits) -> Self {
+        let options = Options { limits, ..Options::new(Entropy::seeded(1)) };
+        Self { server: Server::new(options), from: "192.0.2.1:1" }
+    }
+
+    /// The same server, as seen from elsewhere.
+    fn from(&self, from: &'static str) -> Self {
+        Self { server: self.server.clone(), from }
+    }
+
+    /// A connection that counts, with a request on it.
+    async fn ask(&self, request: &str) -> Io {
+        let (server, mut client) = pipe(Link::default());
+        let peer: Option<SocketAddr> = self.from.parse().ok();
+        let Entry::In(ticket) = self.server.0.door.connection(peer.map(|peer| peer.ip())) else { panic!("there is room") };
+        let serving = self.server.clone();
+        let arrival = Arrival { peer, refusal: None };
+        tokio::spawn(async move { serving.serve_arrival(server, Leg::Http, arrival, Some(ticket)).await });
+        client.write_all(request.as_bytes()).await.unwrap();
+        client
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let mut client = self.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await;
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// The id of a new run.
+    async fn begin(&self) -> String {
+        let start: Value = serde_json::from_str(self.get("/v1/run/aa").await.lines().last().unwrap()).unwrap();
+        start["run"].as_str().unwrap().to_owned()
+    }
+
+    /// A figure of the metrics; zero where there is none yet.
+    fn figure(&self, name: &str) -> u64 {
+        let text = self.server.metrics();
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+async fn read_head(client: &mut Io) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(client.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_held_after_its_peer_left_counts_until_it_is_closed() {
+    let open = "proxyprobe_connections_open{leg=\"http\"}";
+    for (route, ends, answers) in [
+        ("sse?count=99&every_ms=1000", "keep-alive", true),
+        ("sse?count=99&every_ms=1000", "close", true),
+        ("long-poll?hold_ms=60000", "keep-alive", false),
+    ] {
+        let bench = Bench::new(Limits::default());
+        let run = bench.begin().await;
+        let request = format!("GET /v1/{run}/ab/{route} HTTP/1.1\r\nHost: x\r\nConnection: {ends}\r\n\r\n");
+        let mut client = bench.ask(&request).await;
+        if answers {
+            assert!(read_head(&mut client).await.starts_with("HTTP/1.1 200"));
+        } else {
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(bench.figure(open), 1, "{route}, {ends}");
+        client.shutdown().await.unwrap();
+        let closed = async { while !matches!(client.read(&mut [0; 4096]).await, Ok(0) | Err(_)) {} };
+        tokio::pin!(closed);
+        assert!(timeout(Duration::from_secs(3), &mut closed).await.is_err(), "{route}, {ends}: it is not held");
+        assert_eq!(bench.figure(open), 1, "{route}, {ends}: held, and not counted");
+        closed.await;
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(bench.figure(open), 0, "{route}, {ends}");
+    }
+}

@@ -20,7 +20,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::sync::CancellationToken;
@@ -63,8 +63,8 @@ pub struct Call {
     pub message: usize,
     /// The subprotocol that is chosen where it is offered.
     pub chosen: Option<&'static str>,
-    /// How many conversations of large messages may still begin.
-    pub large: Arc<Semaphore>,
+    /// Its place among the conversations of large messages.
+    pub large: Large,
     /// How many bytes this run may still be sent in messages and events.
     pub sent: Arc<Quota>,
     /// Kept for as long as the call is answered: what it belongs to does not expire meanwhile.
@@ -79,6 +79,30 @@ const LARGE_LASTS: Duration = Duration::from_secs(60);
 
 /// The largest message on a WebSocket over HTTP/2: what is asked there is whether it carries any.
 const EXTENDED_BYTES: usize = 4 * 1024;
+
+/// A place among the conversations of large messages, for one that wants it.
+pub struct Large {
+    /// How many there may still be of whoever began the run, and of all.
+    free: [Arc<Semaphore>; 2],
+    taken: Option<LargePlace>,
+}
+
+/// What is given back when it is dropped.
+pub(super) type LargePlace = Box<[OwnedSemaphorePermit; 2]>;
+
+impl Large {
+    /// Not taken yet: one of `own`, and one of `all`.
+    pub fn of(own: Arc<Semaphore>, all: Arc<Semaphore>) -> Self {
+        Self { free: [own, all], taken: None }
+    }
+
+    /// Waits until there is one: first for one's own, so that nobody waits in the way of others.
+    async fn take(&mut self) -> Result<(), AcquireError> {
+        let [own, all] = self.free.clone();
+        self.taken = Some(Box::new([own.acquire_owned().await?, all.acquire_owned().await?]));
+        Ok(())
+    }
+}
 
 impl Call {
     /// The proof for this request.
@@ -120,15 +144,14 @@ impl Call {
     /// or the operator wants smaller ones.
     pub async fn enlarge(&mut self) -> Option<Reply> {
         let wait = if self.message >= MESSAGE_BYTES { LARGE_WAITS } else { Duration::ZERO };
-        let permit = timeout(wait, self.large.clone().acquire_owned()).await;
-        let (Ok(Ok(permit)), false) = (permit, wait.is_zero()) else {
+        let taken = timeout(wait, self.large.take()).await;
+        let (Ok(Ok(())), false) = (taken, wait.is_zero()) else {
             let reply = self.answer(StatusCode::SERVICE_UNAVAILABLE, What::Body);
             self.pen.note(Event::Closed(Why::Limit));
             return Some(reply);
         };
         self.message = LARGEST_BYTES.max(self.message);
         self.until = self.until.min(Instant::now() + LARGE_LASTS);
-        self.held = Arc::new((self.held.clone(), permit));
         None
     }
 
@@ -178,7 +201,7 @@ impl Call {
         let upgrade = hyper::upgrade::on(&mut self.request);
         let proof = self.proof();
         // What a conversation does not need goes now: a request's headers alone keep all that was read with them.
-        let Call { nonce, pen, observer, stop, tasks, until, message, sent, held, .. } = self;
+        let Call { nonce, pen, observer, stop, tasks, until, message, sent, held, large, .. } = self;
         tasks.spawn(async move {
             let _held = held;
             let Ok(io) = upgrade.await else {
@@ -190,6 +213,7 @@ impl Call {
             // Boxed: each future that it is moved through would have room for all of it.
             let mut talk =
                 Box::new(Box::pin(Talk::accepted(TokioIo::new(io), observer, pen.clone(), nonce, message, sent)).await);
+            talk.enlarged = large.taken;
             if Box::pin(talk.say_with(What::Greeting, 0, proof)).await {
                 tokio::select! {
                     () = converse(talk, stop) => {}
@@ -291,7 +315,8 @@ where
     if matches!(over.ended(), Some((_, End::CloseFrame(_)))) || over.closed().is_some() {
         return;
     }
-    // An end that was made at this side only must not reach the client through us.
+    // An end that was made at this side only must not reach the client through us. What messages took is given back before.
+    let _open = talk.into_stream();
     tokio::select! {
         () = sleep(HOLD) => {}
         () = stop.cancelled() => {}

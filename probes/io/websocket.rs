@@ -2,6 +2,7 @@
 
 use super::observe::Page;
 use super::pen::{Pen, Quota};
+use super::testify::LargePlace;
 use super::{BoxFuture, FLOOD_BYTES, Io, Observer};
 use crate::exchange::Proof;
 use crate::timeline::{End, Event, What, Why};
@@ -60,6 +61,8 @@ pub struct Talk<S> {
     farewell: Farewell,
     /// How many bytes the server may still send in this run.
     sent: Option<Arc<Quota>>,
+    /// The server's place for it among those of large messages, where it has one.
+    pub(super) enlarged: Option<LargePlace>,
 }
 
 /// How the words of a conversation are made and examined.
@@ -106,7 +109,7 @@ impl Talk<Io> {
         let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(message))).await;
         let words = Words { word: page.nonce().to_owned(), examine: Some((prover, route.to_owned(), page.clone())) };
         let (pen, farewell) = (page.pen.clone(), Farewell::CLIENT);
-        Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: None }
+        Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: None, enlarged: None }
     }
 }
 
@@ -117,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(limits)).await;
         let words = Words { word: nonce, examine: None };
         let farewell = Farewell::SERVER;
-        Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: Some(sent) }
+        Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: Some(sent), enlarged: None }
     }
 
     /// Sends a message, or a ping, and hands it to the network at once; writes it down. False when the connection is over.
@@ -279,6 +282,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
     /// Ends the conversation with a close frame, and waits a little for the answer to it.
     pub async fn close(mut self: Box<Self>, why: Why) {
         self.end(why).await;
+    }
+
+    /// What it went by, still open, without all that the conversation took.
+    pub(super) fn into_stream(self: Box<Self>) -> S {
+        self.socket.into_inner()
     }
 
     /// Whether the run may be sent so many bytes more.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// Connections beyond a limit that are told so at once; those beyond that are closed unread. As many as a few people's runs open
@@ -36,6 +37,8 @@ struct Inside {
 struct Visitor {
     open: usize,
     runs: usize,
+    /// How many conversations of large messages it may still have, once it has begun a run.
+    large: Option<Arc<Semaphore>>,
     /// When all runs that it began are a minute's allowance ago: the generic cell rate algorithm's theoretical arrival time.
     paid_until: Option<Instant>,
 }
@@ -155,6 +158,14 @@ impl Door {
         }
         inside.runs += 1;
         Ok(self.ticket(&mut inside, Kind::Run, visitor))
+    }
+
+    /// How many conversations of large messages whoever began this run may still have, in all runs of that address; where addresses are
+    /// not told apart, in this run. It is the half of all, so that nobody keeps the others from theirs.
+    pub(super) fn large(&self, run: &Ticket) -> Arc<Semaphore> {
+        let half = || Arc::new(Semaphore::new(self.limits.large.div_ceil(2)));
+        let Some(address) = run.visitor else { return half() };
+        self.inside().visitors.entry(address).or_default().large.get_or_insert_with(half).clone()
     }
 
     fn ticket(self: &Arc<Self>, inside: &mut Inside, kind: Kind, visitor: Option<IpAddr>) -> Ticket {

@@ -38,7 +38,7 @@ pub struct Limits {
     pub message: usize,
     /// Conversations at once whose messages may have 1 MiB, which is the last rung of the deepest ladder: each may keep 5 MiB, the message and
     /// what is made of it. On a fast path each takes half a second, so that fifty deep runs of two legs that begin together get through in two,
-    /// which is how long they wait for one another.
+    /// which is how long they wait for one another. One address, and where they are not told apart one run, has at most half of them.
     pub large: usize,
     /// Streams at once on one HTTP/2 connection, as nginx and HAProxy allow about a hundred.
     pub streams: u32,

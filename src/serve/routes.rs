@@ -13,7 +13,7 @@ use proxyprobe_probes::exchange::{Proof, RequestHead};
 use proxyprobe_probes::h2::Offered;
 use proxyprobe_probes::io::Observer;
 use proxyprobe_probes::io::heads::{seen, version};
-use proxyprobe_probes::io::testify::{Call, Reply, full};
+use proxyprobe_probes::io::testify::{Call, Large, Reply, full};
 use proxyprobe_probes::refusal::Refusal;
 use proxyprobe_probes::timeline::{Event, Why};
 use proxyprobe_probes::untrusted::Untrusted;
@@ -202,7 +202,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         until: came.until,
         message: server.0.limits.message,
         chosen: None,
-        large: server.0.large.clone(),
+        large: Large::of(run.large.clone(), server.0.large.clone()),
         sent: run.sent.clone(),
         held: Arc::new((run.clone(), server.0.metrics.request(route), came.held)),
     };

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// All runs.
@@ -39,6 +40,8 @@ pub(super) struct Run {
     pub(super) began: Instant,
     /// How many bytes it may still be sent.
     pub(super) sent: Arc<Quota>,
+    /// How many conversations of large messages whoever began it may still have.
+    pub(super) large: Arc<Semaphore>,
     limits: Limits,
     record: Arc<Quota>,
     notes: Mutex<Notes>,
@@ -155,6 +158,7 @@ impl Runs {
             clock: Clock::since(began),
             began,
             sent: Quota::of(self.limits.sent),
+            large: self.door.large(&ticket),
             limits: self.limits,
             record: Quota::within(self.limits.record, &self.memory),
             notes: Mutex::default(),

@@ -92,3 +92,33 @@ async fn a_connection_that_is_held_after_its_peer_left_counts_until_it_is_closed
         assert_eq!(bench.figure(open), 0, "{route}, {ends}");
     }
 }
+
+const UPGRADE: &str =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+
+/// Asks for a conversation of large messages; whether there is one.
+async fn large(bench: &Bench, run: &str) -> Option<Io> {
+    let mut client = bench.ask(&format!("GET /v1/{run}/ab/zombie-large HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n\r\n")).await;
+    let head = read_head(&mut client).await;
+    assert!(head.starts_with("HTTP/1.1 101") || head.starts_with("HTTP/1.1 503"), "{head}");
+    head.starts_with("HTTP/1.1 101").then_some(client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_has_half_of_the_large_conversations_and_gives_them_back_at_once() {
+    let here = Bench::new(Limits { large: 4, ..Limits::default() });
+    let (one, two) = (here.begin().await, here.begin().await);
+    let first = large(&here, &one).await.unwrap();
+    let _second = large(&here, &two).await.unwrap();
+    assert!(large(&here, &one).await.is_none() && large(&here, &two).await.is_none(), "it has its half");
+    let elsewhere = here.from("192.0.2.2:1");
+    let run = elsewhere.begin().await;
+    let _third = large(&elsewhere, &run).await.unwrap();
+    // Its connection stays open for a while, and nothing large is said there any more.
+    drop(first);
+    let _again = large(&here, &one).await.unwrap();
+    let unknown = here.from("");
+    let (one, two) = (unknown.begin().await, unknown.begin().await);
+    let _fourth = large(&unknown, &one).await.unwrap();
+    assert!(large(&unknown, &two).await.is_none(), "all have theirs");
+}

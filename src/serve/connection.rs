@@ -53,7 +53,7 @@ impl Connection {
             if over != Some(true) {
                 return;
             }
-            speaking = Box::pin(self.http1(stream.into_line(), self.until));
+            speaking = Box::pin(self.http1(stream.into_line(), None));
         }
     }
 
@@ -89,11 +89,12 @@ impl Connection {
             self.http2(line, by).await;
             return None;
         }
-        self.http1(line, by).await
+        self.http1(line, Some(by)).await
     }
 
-    /// Speaks HTTP/1 until the connection is over, or has an answer that lasts. The first head has to be there by a moment.
-    async fn http1(self: &Arc<Self>, line: Line, by: Instant) -> Option<(Line, Reply)> {
+    /// Speaks HTTP/1 until the connection is over, or has an answer that lasts. The first head of a connection has to be there by a
+    /// moment.
+    async fn http1(self: &Arc<Self>, line: Line, by: Option<Instant>) -> Option<(Line, Reply)> {
         let limits = self.server.0.limits;
         let mut builder = http1::Builder::new();
         builder
@@ -167,7 +168,7 @@ impl Connection {
         let connection = std::pin::pin!(builder.serve_connection(TokioIo::new(line), service));
         tokio::select! {
             _ = self.until_over(connection, http2::Connection::graceful_shutdown) => {}
-            () = self.too_late(by, &begun) => {}
+            () = self.too_late(Some(by), &begun) => {}
         }
     }
 
@@ -179,7 +180,13 @@ impl Connection {
             until: self.until,
             held: self.held.clone(),
         };
-        routes::answer(&self.server, request, came).await
+        let has_body = !request.body().is_end_stream();
+        let reply = routes::answer(&self.server, request, came).await;
+        if has_body {
+            // What came behind its head is no beginning of another one.
+            drop(self.observer.take_first_bytes());
+        }
+        reply
     }
 
     /// Waits for what goes on here to end by itself; when the server shuts down, or the connection has lasted long enough, only for a
@@ -203,7 +210,8 @@ impl Connection {
     }
 
     /// Waits until the first head should have come; for ever, if it has.
-    async fn too_late(&self, by: Instant, begun: &AtomicBool) {
+    async fn too_late(&self, by: Option<Instant>, begun: &AtomicBool) {
+        let Some(by) = by else { return pending().await };
         sleep_until(by).await;
         if begun.load(Ordering::Relaxed) {
             pending().await

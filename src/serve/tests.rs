@@ -122,3 +122,37 @@ async fn an_address_has_half_of_the_large_conversations_and_gives_them_back_at_o
     let _fourth = large(&unknown, &one).await.unwrap();
     assert!(large(&unknown, &two).await.is_none(), "all have theirs");
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_a_head_that_is_slow_is_a_slow_head() {
+    let slow = "proxyprobe_refusals_total{limit=\"slow-head\"}";
+    let limits = Limits { longest: Duration::from_secs(40), ..Limits::default() };
+    let stream = |query: &str| format!("GET /v1/RUN/ab/sse?{query} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (long, short) = (stream("count=99&every_ms=1000"), stream("count=2&every_ms=20"));
+    let post = "POST /v1/RUN/ab/latency-post HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n";
+    let root = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let cases: [(&str, &[&str], u64); 9] = [
+        ("nothing", &[""], 1),
+        ("a part of one", &["GET /v1/RUN/ab/hello HTTP/1.1\r\nHost: x\r\n"], 1),
+        ("a part of the second", &[root, "GET / HT"], 1),
+        ("silence behind one", &[root], 0),
+        ("silence behind a body", &[post, "hello"], 0),
+        ("a part of one behind a body", &[post, "hello", "GET / HT"], 1),
+        ("a stream that lasts too long", &[&long], 0),
+        ("silence behind a stream", &[&short], 0),
+        ("a part of one behind a stream", &[&short, "GET / HT"], 1),
+    ];
+    // Chance decides which of two timers that are due together is seen first.
+    for (what, parts, counts) in cases.iter().cycle().take(8 * cases.len()) {
+        let bench = Bench::new(limits);
+        let run = bench.begin().await;
+        let mut client = bench.ask("").await;
+        for part in *parts {
+            client.write_all(part.replace("RUN", &run).as_bytes()).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer).await;
+        assert_eq!(bench.figure(slow), *counts, "{what}: {}", String::from_utf8_lossy(&answer));
+    }
+}

@@ -7,6 +7,7 @@ use super::{Arrival, Server};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::below::{RawHead, TlsEnd};
 use proxyprobe_probes::exchange::{Proof, RequestHead};
@@ -57,7 +58,10 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Ca
     let refusal = came.arrival.refusal;
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let extended = request.extensions().get::<Protocol>().is_some();
     let mut reply = match parts.as_slice() {
+        // No proxy and no mirror; what RFC 8441 made of CONNECT is a request like any other.
+        _ if request.method() == Method::TRACE || (request.method() == Method::CONNECT && !extended) => not_allowed(ALL),
         ["v1", "run", nonce] if is_name(nonce) => match refusal {
             Some(refusal) => turn_down(server, refusal, &came, None),
             None => start(server, &request, nonce, &came, &first),
@@ -72,6 +76,11 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Ca
                 reply
             }
         },
+        [""] | ["*"] if request.method() == Method::OPTIONS => {
+            let reply = Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, READS);
+            reply.body(full(String::new())).unwrap_or_default()
+        }
+        [""] if ![Method::GET, Method::HEAD].contains(request.method()) => not_allowed(READS),
         [""] => plain(StatusCode::OK, "This is a proxyprobe server. Point `proxyprobe check` at it.\n"),
         _ => plain(StatusCode::NOT_FOUND, "This is a proxyprobe server; there is nothing here.\n"),
     };
@@ -83,6 +92,19 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>, came: Ca
     if refusal.is_some() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    reply
+}
+
+/// What is answered where there is only a line to read.
+pub(super) const READS: &str = "GET, HEAD, OPTIONS";
+/// What is answered anywhere.
+pub(super) const ALL: &str = "GET, HEAD, OPTIONS, POST";
+
+/// RFC 9110 section 15.5.6: says what is.
+fn not_allowed(allowed: &'static str) -> Reply {
+    let text = format!("This is a proxyprobe server, and no proxy: it takes {allowed} here.\n");
+    let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, &text);
+    reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     reply
 }
 

@@ -1,5 +1,6 @@
 //! What a connection leaves behind: in the counts, and in the records.
 
+use super::routes::{ALL, READS};
 use super::*;
 use door::Entry;
 use proxyprobe_probes::io::pipe::{Link, pipe};
@@ -154,5 +155,34 @@ async fn only_a_head_that_is_slow_is_a_slow_head() {
         let mut answer = Vec::new();
         let _ = client.read_to_end(&mut answer).await;
         assert_eq!(bench.figure(slow), *counts, "{what}: {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_method_and_form_of_a_target_is_answered_for_what_it_is() {
+    let bench = Bench::new(Limits::default());
+    let run = bench.begin().await;
+    for (line, status, allow) in [
+        ("CONNECT example.com:443", "405", Some(ALL)),
+        ("TRACE /", "405", Some(ALL)),
+        ("TRACE /v1/RUN/ab/hello", "405", Some(ALL)),
+        ("OPTIONS *", "204", Some(READS)),
+        ("OPTIONS /", "204", Some(READS)),
+        ("DELETE /", "405", Some(READS)),
+        ("POST /", "405", Some(READS)),
+        ("GET /", "200", None),
+        ("HEAD /", "200", None),
+        ("GET http://example.com/", "200", None),
+        ("GET http://example.com/v1/RUN/ab/hello", "200", None),
+        ("GET http://example.com/nothing", "404", None),
+    ] {
+        let line = line.replace("RUN", &run);
+        let mut client = bench.ask(&format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await;
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(head.split(' ').nth(1), Some(status), "{line}: {head}");
+        assert_eq!(head.lines().find_map(|line| line.strip_prefix("allow: ")), allow, "{line}: {head}");
+        assert!(status != "405" || body.starts_with("This is a proxyprobe server, and no proxy"), "{line}: {body}");
     }
 }

@@ -91,6 +91,12 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
         let address = answer_datagrams(&server, address).await.map_err(failed)?;
         server.declare_udp(flags.public_udp.unwrap_or(address.port()));
         says.both(&format!("datagrams on {address} (UDP)"), "listening", &[("leg", "udp"), ("address", &address.to_string())]);
+        if address.ip().is_unspecified() {
+            // The system chooses it by its routes; what it was asked at is not looked up.
+            let why = "an answer may leave from another address of this machine than was asked, and be lost";
+            let text = format!("datagrams: {why}; where it has several, name one in --udp");
+            says.both(&text, "any-address", &[("leg", "udp"), ("why", why)]);
+        }
     }
     if let Some(address) = http {
         says.both(

@@ -3,6 +3,7 @@
 use super::door::{Door, Ticket};
 use super::fleet::{Begun, Fleet, Part};
 use super::limits::Limits;
+use super::udp::DATAGRAMS;
 use proxyprobe_probes::exchange::{RequestHead, ServerNotes};
 use proxyprobe_probes::io::pen::{BelowPen, Clock, Entropy, Pen, Quota};
 use proxyprobe_probes::io::proof::{Prover, hex};
@@ -40,6 +41,8 @@ pub(super) struct Run {
     pub(super) began: Instant,
     /// How many bytes it may still be sent.
     pub(super) sent: Arc<Quota>,
+    /// How many datagrams it may still have answered.
+    pub(super) datagrams: Arc<Quota>,
     /// How many conversations of large messages whoever began it may still have.
     pub(super) large: Arc<Semaphore>,
     limits: Limits,
@@ -158,6 +161,7 @@ impl Runs {
             clock: Clock::since(began),
             began,
             sent: Quota::of(self.limits.sent),
+            datagrams: Quota::of(DATAGRAMS),
             large: self.door.large(&ticket),
             limits: self.limits,
             record: Quota::within(self.limits.record, &self.memory),

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// How a connection begins that speaks HTTP/2 (RFC 9113 section 3.4).
@@ -35,6 +35,8 @@ pub(super) struct Connection {
     pub(super) arrival: Arrival,
     /// When it is ended.
     pub(super) until: Instant,
+    /// For pages of records, of 256 KiB each: one after another, however many streams there are.
+    pub(super) pages: Arc<Semaphore>,
     /// Kept for as long as anything goes on here.
     pub(super) held: Arc<dyn Send + Sync>,
 }
@@ -178,6 +180,7 @@ impl Connection {
             tls: self.tls.clone(),
             arrival: self.arrival,
             until: self.until,
+            pages: self.pages.clone(),
             held: self.held.clone(),
         };
         let has_body = !request.body().is_end_stream();

@@ -287,7 +287,8 @@ impl Server {
                 None => return,
             },
         };
-        let connection = Connection { server: self.clone(), observer: io.observer(), tls, arrival, until, held };
+        let pages = Arc::new(Semaphore::new(1));
+        let connection = Connection { server: self.clone(), observer: io.observer(), tls, arrival, until, pages, held };
         Arc::new(connection).serve(io).await;
     }
 

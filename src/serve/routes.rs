@@ -4,9 +4,11 @@ use super::runs::{Found, Run};
 use super::shelf::Refused;
 use super::tokens::admitted;
 use super::{Arrival, Server};
+use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::ext::Protocol;
 use proxyprobe_probes::ProbeId;
 use proxyprobe_probes::below::{RawHead, TlsEnd};
@@ -20,10 +22,12 @@ use proxyprobe_probes::timeline::{Event, Why};
 use proxyprobe_probes::untrusted::Untrusted;
 use proxyprobe_probes::wire::{
     PROOF_HEADER, PROTOCOL, REFUSED_HEADER, REPORT_BYTES, REPORT_ROUTE, RunStart, STREAM_FORMS, TOKEN_PARAMETER, WITNESS_ROUTE,
+    WitnessPage,
 };
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
@@ -37,6 +41,8 @@ pub(super) struct Came {
     pub(super) arrival: Arrival,
     /// When the connection is ended.
     pub(super) until: Instant,
+    /// For pages of records that are read there.
+    pub(super) pages: Arc<Semaphore>,
     /// Kept for as long as anything goes on there.
     pub(super) held: Arc<dyn Send + Sync>,
 }
@@ -172,16 +178,20 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         if run.prover.examine(word(&request, "proof").unwrap_or_default(), nonce, route) != Proof::Valid {
             return plain(StatusCode::FORBIDDEN, "A run's record is read with the proof of its key.\n");
         }
+        // They are written down as JSON, and kept until they have left: no run and no connection has many of them.
+        let (Ok(here), Ok(own)) = (came.pages.acquire_owned().await, run.pages.clone().acquire_owned().await) else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, UNREADABLE);
+        };
         let from = word(&request, "page").and_then(|page| page.parse().ok()).unwrap_or(0);
         let page = match &server.0.fleet {
             Some(fleet) => fleet.page(run, from).await,
             None => Ok(run.page(from, server.lag_since(run.began))),
         };
         return match page {
-            Ok(page) => proven(run, nonce, route, &page),
+            Ok(page) => proven_page(run, nonce, &page, [here, own]),
             Err(_) => {
                 server.0.metrics.refused(NO_RECORD);
-                plain(StatusCode::SERVICE_UNAVAILABLE, "The record of this run cannot be read now.\n")
+                plain(StatusCode::SERVICE_UNAVAILABLE, UNREADABLE)
             }
         };
     }
@@ -231,6 +241,8 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
     probe.testify(call).await
 }
 
+/// Said where a record cannot be read.
+const UNREADABLE: &str = "The record of this run cannot be read now.\n";
 /// The name, in metrics, of a record that was asked for while the store was lost.
 const NO_RECORD: &str = "no-record";
 /// How long a report may take to arrive: a megabyte on a path of 256 kbit/s, and room.
@@ -288,9 +300,34 @@ fn proven(run: &Run, nonce: &str, route: &str, value: &impl serde::Serialize) ->
     let Ok(json) = serde_json::to_string(value) else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "This cannot be written down.\n");
     };
-    let body = format!("{proof}\n{json}");
-    let reply = Response::builder().header(header::CONTENT_TYPE, "text/plain; charset=utf-8").header(PROOF_HEADER, proof);
-    reply.body(full(body)).unwrap_or_default()
+    proven_reply(&proof).body(full(format!("{proof}\n{json}"))).unwrap_or_default()
+}
+
+fn proven_reply(proof: &str) -> http::response::Builder {
+    Response::builder().header(header::CONTENT_TYPE, "text/plain; charset=utf-8").header(PROOF_HEADER, proof)
+}
+
+/// The same of a page of a record, which gives these places back when the last of it is taken.
+fn proven_page(run: &Run, nonce: &str, page: &WitnessPage, places: [OwnedSemaphorePermit; 2]) -> Reply {
+    let proof = run.prover.token(nonce, WITNESS_ROUTE);
+    let json = serde_json::to_string(page).unwrap_or_default();
+    let text = Bytes::from_owner(Text(format!("{proof}\n{json}"), places));
+    let reply = proven_reply(&proof).header(header::CONTENT_LENGTH, text.len());
+    let piece = move |at: usize| Ok(Frame::data(text.slice(at..text.len().min(at + PIECE_BYTES))));
+    let pieces = (0..proof.len() + 1 + json.len()).step_by(PIECE_BYTES).map(piece);
+    reply.body(StreamBody::new(stream::iter(pieces)).boxed_unsync()).unwrap_or_default()
+}
+
+/// What the library is given of a page at once: over HTTP/1 it copies that.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Text, and what is given back with it.
+struct Text(String, #[expect(dead_code, reason = "it is only dropped")] [OwnedSemaphorePermit; 2]);
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 fn plain(status: StatusCode, text: &str) -> Reply {

@@ -41,6 +41,8 @@ pub(super) struct Run {
     pub(super) began: Instant,
     /// How many bytes it may still be sent.
     pub(super) sent: Arc<Quota>,
+    /// How many pages of its record may be on their way.
+    pub(super) pages: Arc<Semaphore>,
     /// How many datagrams it may still have answered.
     pub(super) datagrams: Arc<Quota>,
     /// How many conversations of large messages whoever began it may still have.
@@ -105,6 +107,8 @@ const NOTE_BYTES: usize = 512;
 const BELOW_BYTES: usize = 40 * 1024;
 /// For how many requests room is made at once: a quick check has about thirty.
 const NOTES_MORE: usize = 32;
+/// Pages of one record that are on their way at once: a client reads one after another, and may have lost a few before.
+const PAGES: usize = 4;
 /// With less than this no run begins: it could not be written down.
 const LEAST_MEMORY: usize = 512 * 1024;
 
@@ -161,6 +165,7 @@ impl Runs {
             clock: Clock::since(began),
             began,
             sent: Quota::of(self.limits.sent),
+            pages: Arc::new(Semaphore::new(PAGES)),
             datagrams: Quota::of(DATAGRAMS),
             large: self.door.large(&ticket),
             limits: self.limits,

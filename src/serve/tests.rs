@@ -1,8 +1,15 @@
 //! What a connection leaves behind: in the counts, and in the records.
 
 use super::routes::{ALL, READS};
+use super::runs::Found;
 use super::*;
+use bytes::Bytes;
 use door::Entry;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use proxyprobe_probes::exchange::RequestHead;
 use proxyprobe_probes::io::pipe::{Link, pipe};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -185,4 +192,38 @@ async fn every_method_and_form_of_a_target_is_answered_for_what_it_is() {
         assert_eq!(head.lines().find_map(|line| line.strip_prefix("allow: ")), allow, "{line}: {head}");
         assert!(status != "405" || body.starts_with("This is a proxyprobe server, and no proxy"), "{line}: {body}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_has_one_page_of_a_record_at_a_time_and_a_run_four() {
+    let bench = Bench::new(Limits::default());
+    let id = bench.begin().await;
+    let Found::Run(run) = bench.server.0.runs.find(&id, None) else { panic!("it has begun") };
+    for number in 0..20 {
+        let headers = vec![(Untrusted::new("x"), Untrusted::new(&"y".repeat(1_500))); 10];
+        run.note(&number.to_string(), RequestHead { headers, ..RequestHead::default() }, None, false).unwrap();
+    }
+    let path = format!("/v1/{id}/ab/witness?page=0&proof={}", run.prover.token("ab", "witness"));
+    let request = || Request::get(format!("http://x{path}")).body(Empty::<Bytes>::new()).unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1_000);
+    let (mut sender, speaking) = builder.handshake(TokioIo::new(bench.ask("").await)).await.unwrap();
+    tokio::spawn(speaking);
+    let first = sender.send_request(request()).await.unwrap();
+    let second = sender.send_request(request());
+    tokio::pin!(second);
+    assert!(timeout(Duration::from_secs(9), &mut second).await.is_err(), "the first was not read");
+    assert!(first.into_body().collect().await.unwrap().to_bytes().len() > 200_000);
+    let _second = second.await.unwrap();
+    // More than are under way in memory, so that each of them waits for its reader.
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let mut client = bench.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert!(read_head(&mut client).await.starts_with("HTTP/1.1 200"));
+        others.push(client);
+    }
+    let mut last = bench.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+    assert!(timeout(Duration::from_secs(9), last.read_u8()).await.is_err(), "the run has four");
+    others.pop();
+    assert_eq!(last.read_u8().await.unwrap(), b'H');
 }

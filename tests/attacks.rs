@@ -33,6 +33,8 @@ mod guessed_ids;
 mod h2;
 #[path = "attacks/half_open.rs"]
 mod half_open;
+#[path = "attacks/many_streams.rs"]
+mod many_streams;
 #[path = "attacks/one_connection.rs"]
 mod one_connection;
 #[path = "loopback/program.rs"]

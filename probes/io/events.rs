@@ -80,6 +80,7 @@ pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
     let comment = schedule.comments.map(|every| now + every);
     let first = format!(": {}\nretry: {RETRY_MS}\n\n", call.proof());
     // What a stream does not need goes now: a request's headers alone keep all that was read with them.
+    let most = if call.request.version() == Version::HTTP_2 { PART_BYTES } else { usize::MAX };
     let Call { nonce, pen, stop, until, sent, held, .. } = call;
     let state = Streaming {
         leaving,
@@ -96,6 +97,8 @@ pub fn stream_reply(call: Call, schedule: Schedule) -> Reply {
         comment,
         comments: 0,
         written: 0,
+        most,
+        left: None,
     };
     let frames = stream::unfold(state, |mut state| async move {
         let piece = state.piece().await?;
@@ -123,10 +126,17 @@ struct Streaming {
     comments: u32,
     /// Bytes of the body so far.
     written: usize,
+    /// How much padding may be in one piece.
+    most: usize,
+    /// What is left of an event: bytes of padding before it, what that is made from, and the event.
+    left: Option<(usize, u32, String)>,
 }
 
 impl Streaming {
     async fn piece(&mut self) -> Option<String> {
+        if let Some((missing, seed, event)) = self.left.take() {
+            return Some(self.part(missing, seed, event));
+        }
         let number = self.next;
         self.next += 1;
         if number == 0 {
@@ -165,7 +175,18 @@ impl Streaming {
             return None;
         }
         self.pen.note(Event::Sent(What::Event, id));
-        Some(padding(missing, number) + &event)
+        Some(self.part(missing, number, event))
+    }
+
+    /// As much of an event, and of the padding before it, as goes into one piece.
+    fn part(&mut self, missing: usize, seed: u32, event: String) -> String {
+        // One byte cannot be padding.
+        let now = missing.min(if missing == self.most.saturating_add(1) { missing / 2 } else { self.most });
+        if now < missing {
+            self.left = Some((missing - now, seed.wrapping_add(SEEDS), event));
+            return padding(now, seed);
+        }
+        [padding(now, seed), event].concat()
     }
 
     /// A comment where the event is not due yet.
@@ -183,6 +204,11 @@ impl Streaming {
     }
 }
 
+/// Padding in one piece of a stream of HTTP/2, of which there are a hundred on a connection: of each, two pieces may wait for a peer that
+/// does not read.
+const PART_BYTES: usize = 2 * 1024;
+/// How far apart the seeds of such pieces are: more than a stream has padded events.
+const SEEDS: u32 = 1_000;
 /// The longest line of padding: below any limit on lines.
 const PADDING_LINE: usize = 512;
 /// What padding is made of: nothing that a filter could look for.

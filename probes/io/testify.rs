@@ -78,7 +78,7 @@ const LARGE_WAITS: Duration = Duration::from_secs(2);
 const LARGE_LASTS: Duration = Duration::from_secs(60);
 
 /// The largest message on a WebSocket over HTTP/2: what is asked there is whether it carries any.
-const EXTENDED_BYTES: usize = 4 * 1024;
+const EXTENDED_BYTES: usize = 1024;
 
 /// A place among the conversations of large messages, for one that wants it.
 pub struct Large {

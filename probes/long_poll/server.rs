@@ -2,7 +2,7 @@
 
 use crate::io::testify::{Call, Leaving, Reply};
 use crate::timeline::{What, Why};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri};
 use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 
@@ -11,8 +11,10 @@ pub(super) const ROUTE: &str = "long-poll";
 /// The routes of this probe.
 pub(super) const ROUTES: &[&str] = &[ROUTE];
 
-pub(super) async fn testify(call: Call) -> Reply {
+pub(super) async fn testify(mut call: Call) -> Reply {
     let hold = Duration::from_millis(call.number("hold_ms").unwrap_or(0));
+    // What the request brought goes now: a connection may hold a hundred of them for minutes.
+    (*call.request.headers_mut(), *call.request.uri_mut()) = (HeaderMap::new(), Uri::default());
     let mut leaving = Leaving::watch(&call);
     let why = tokio::select! {
         biased;

@@ -24,8 +24,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The window of flow control, for a stream and for a connection: RFC 9113 section 6.9.2 begins with as much. Only reports are
 /// longer.
 const H2_WINDOW: u32 = 65_535;
-/// What is kept for one stream whose peer does not read: a hundred of them have 1.6 MiB.
-const H2_SEND_BYTES: usize = 16 * 1024;
+/// What is kept for one stream whose peer does not read, beside a piece of its body: a hundred of them have 400 KiB.
+const H2_SEND_BYTES: usize = 4 * 1024;
 
 /// What all requests of a connection have in common.
 pub(super) struct Connection {

@@ -2,13 +2,13 @@
 
 use crate::arena::{Arena, Attack, HOSTILE_KIB, alone, grown};
 use crate::program::{Serve, check};
-use crate::{continuation_flood, control_floods, frames, rapid_reset};
+use crate::{continuation_flood, control_floods, frames, many_streams, rapid_reset};
 use std::time::Duration;
 
 /// How long each attack lasts: what grows without bound has grown by hundreds of MiB then.
 const LASTS: Duration = Duration::from_secs(3);
 
-const ATTACKS: [Attack; 10] = [
+const ATTACKS: [Attack; 15] = [
     ("a frame that announces much", frames::announced),
     ("fragments without end", frames::fragments),
     ("empty fragments", frames::empty_fragments),
@@ -19,6 +19,11 @@ const ATTACKS: [Attack; 10] = [
     ("settings of HTTP/2", control_floods::settings),
     ("answers that nobody reads", control_floods::unread),
     ("streams that are reset", rapid_reset::attack),
+    ("a hundred WebSockets of HTTP/2", many_streams::websockets),
+    ("a hundred padded streams of HTTP/2", many_streams::padded),
+    ("a hundred large pieces of HTTP/2", many_streams::bulk),
+    ("a hundred streams of HTTP/2 that nobody reads", many_streams::unread),
+    ("a hundred pages of a record", many_streams::pages),
 ];
 
 #[test]

@@ -1,11 +1,21 @@
 //! A head that never ends: CONTINUATION frames without END_HEADERS (RUSTSEC-2024-0332).
 
-use crate::arena::{Arena, HOSTILE_KIB, beside};
-use crate::h2::{CONTINUATION, END_STREAM, HEADERS, REQUEST, flood, frame};
+use crate::arena::{Arena, HOSTILE_KIB, alone, beside};
+use crate::h2::{CALM, CONTINUATION, END_STREAM, HEADERS, REQUEST, flood, frame, told};
+use crate::program::Serve;
 
 #[test]
 fn continuation_flood() {
     beside(&[], HOSTILE_KIB, &[&small, &large]);
+}
+
+/// The library takes five frames after the first for a head of 32 KiB, whatever is in them.
+#[test]
+fn the_sixth_frame_of_a_head_without_end_ends_the_connection() {
+    let _alone = alone();
+    let serve = Serve::start();
+    let head = [frame(HEADERS, END_STREAM, 1, REQUEST), frame(CONTINUATION, 0, 1, b"").repeat(6)].concat();
+    assert_eq!(told(&Arena::of(&serve), &head), Some(CALM));
 }
 
 pub(crate) fn small(arena: &Arena) {

@@ -285,6 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
     }
 
     /// What it went by, still open, without all that the conversation took.
+    #[expect(clippy::boxed_local, reason = "the future of a conversation would have room for all that is taken out of the box")]
     pub(super) fn into_stream(self: Box<Self>) -> S {
         self.socket.into_inner()
     }

@@ -68,9 +68,8 @@ pub(crate) fn told(arena: &Arena, frames: &[u8]) -> Option<u32> {
     let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(SETTINGS, 0, 0, &[])[..], frames].concat();
     stream.write_all(&begin).unwrap();
     loop {
-        match hear(&mut stream)? {
-            (GOAWAY, _, payload) => return payload.get(4..8)?.try_into().ok().map(u32::from_be_bytes),
-            _ => {}
+        if let (GOAWAY, _, payload) = hear(&mut stream)? {
+            return payload.get(4..8)?.try_into().ok().map(u32::from_be_bytes);
         }
     }
 }

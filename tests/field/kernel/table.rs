@@ -33,6 +33,13 @@ pub(crate) const TABLE: Table = Table {
             ..path("forgets after 5 s, a deep run", "drop.nft", "http")
         },
         Row {
+            idle_s: 24,
+            deep: true,
+            codes: &["idle.dropped-silently", "long_poll.cut"],
+            figures: &[Figure { bounds: (19_000, 20_000), ..SURVIVED }, Figure { bounds: (20_000, 21_000), ..LOST }],
+            ..path("forgets after 20 s, a deep run", "drop-20.nft", "http")
+        },
+        Row {
             idle_s: 12,
             codes: &["idle.dropped-silently", "long_poll.cut"],
             figures: &[SURVIVED, LOST],

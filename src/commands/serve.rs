@@ -78,15 +78,6 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
         https: flags.public_https.or(https.map(|address| address.port())),
     });
     let says = Says { terminal, server: &server };
-    let mut other_ports = Vec::new();
-    for address in &flags.also_https {
-        if let Some(address) = listen(&server, None, Some(*address)).await.map_err(failed)?.https {
-            other_ports.push(address.port());
-            let fields = [("leg", "https"), ("address", &*address.to_string())];
-            says.both(&format!("TLS leg also on https://{address}"), "listening", &fields);
-        }
-    }
-    server.declare_other_ports(other_ports);
     if let Some(address) = flags.udp {
         let address = answer_datagrams(&server, address).await.map_err(failed)?;
         server.declare_udp(flags.public_udp.unwrap_or(address.port()));
@@ -108,6 +99,15 @@ pub(super) async fn serve_command(flags: Serve, environment: Environment, termin
     if let Some(address) = https {
         says.both(&format!("TLS leg on https://{address}"), "listening", &[("leg", "https"), ("address", &address.to_string())]);
     }
+    let mut other_ports = Vec::new();
+    for address in &flags.also_https {
+        if let Some(address) = listen(&server, None, Some(*address)).await.map_err(failed)?.https {
+            other_ports.push(address.port());
+            let fields = [("leg", "https"), ("address", &*address.to_string())];
+            says.both(&format!("TLS leg also on https://{address}"), "listening", &fields);
+        }
+    }
+    server.declare_other_ports(other_ports);
     if let (Some(sha256), true) = (&sha256, flags.self_signed) {
         let text = format!("certificate for a try-out; clients need --pin sha256:{sha256}");
         says.both(&text, "self-signed", &[("sha256", sha256)]);

@@ -215,23 +215,22 @@ impl Message {
     pub fn read(line: &str) -> Option<Message> {
         let mut parts = line.splitn(6, ' ');
         let what = what_of(parts.next()?)?;
-        let number = parts.next()?.parse().ok()?;
-        let sent_ms = parts.next()?.parse().ok().filter(|ms| (*ms as f64) < PLAUSIBLE)?;
-        let word = parts.next()?.to_owned();
-        let size = parts.next().map(str::parse).transpose().ok()?;
-        // What claims another size than it has is not written out to be compared.
-        let as_long = size.is_none_or(|size: u32| usize::try_from(size) == Ok(line.len()));
-        let message = Message { what, number, sent_ms, word, size };
-        let mut rest = Rest(line);
-        (as_long && write!(rest, "{message}").is_ok() && rest.0.is_empty()).then_some(message)
+        let number = u32::try_from(plain(parts.next()?)?).ok()?;
+        let sent_ms = plain(parts.next()?).filter(|ms| (*ms as f64) < PLAUSIBLE)?;
+        let word = parts.next()?;
+        let size = match parts.next() {
+            None => None,
+            Some(size) => {
+                let size = u32::try_from(plain(size)?).ok().filter(|size| usize::try_from(*size) == Ok(line.len()))?;
+                is_filler(parts.next()?, word).then_some(Some(size))?
+            }
+        };
+        Some(Message { what, number, sent_ms, word: word.to_owned(), size })
     }
 
     /// The line.
     pub fn text(&self) -> String {
-        // The longest without a size has a proof in it.
-        let mut text = String::with_capacity(self.size.map_or(128, |size| usize::try_from(size).unwrap_or(0)));
-        let _ = write!(text, "{self}");
-        text
+        line(self.what, self.number, self.sent_ms, &self.word, self.size)
     }
 
     /// What a line was, and its number, if it is one of ours that was changed on its way: the last word but for the filler is more
@@ -246,40 +245,44 @@ impl Message {
     }
 }
 
-/// Made for each message that a busy server echoes, so that it makes no text on the way.
 impl std::fmt::Display for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut out = Counted(f, 0);
-        write!(out, "{} {} {} {}", word_of(self.what), self.number, self.sent_ms, self.word)?;
-        let Some(size) = self.size else { return Ok(()) };
-        write!(out, " {size} ")?;
-        // The word again and again: it is another one on every connection, so that no cache and no rule knows the filler.
-        let mut room = usize::try_from(size).unwrap_or(0).saturating_sub(out.1);
-        while room >= self.word.len() && !self.word.is_empty() {
-            out.write_str(&self.word)?;
-            room -= self.word.len();
-        }
-        self.word.chars().take(room).try_for_each(|letter| out.write_char(letter))
+        f.write_str(&self.text())
     }
 }
 
-/// Counts the bytes that are written.
-struct Counted<'a, 'b>(&'a mut std::fmt::Formatter<'b>, usize);
-
-impl std::fmt::Write for Counted<'_, '_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.1 += text.len();
-        self.0.write_str(text)
+/// The line of a message, of which the parts are given. It is made for each message that a busy server echoes, and so is one text
+/// from the start.
+pub fn line(what: What, number: u32, sent_ms: u64, word: &str, size: Option<u32>) -> String {
+    let size = size.map(|size| (size, usize::try_from(size).unwrap_or(0)));
+    // The longest without a size has a proof in it.
+    let mut line = String::with_capacity(size.map_or(128, |(_, bytes)| bytes));
+    line.push_str(word_of(what));
+    let _ = write!(line, " {number} {sent_ms} ");
+    line.push_str(word);
+    let Some((size, bytes)) = size else { return line };
+    let _ = write!(line, " {size} ");
+    // The word again and again: it is another one on every connection, so that no cache and no rule knows the filler.
+    let mut room = bytes.saturating_sub(line.len());
+    while room >= word.len() && !word.is_empty() {
+        line.push_str(word);
+        room -= word.len();
     }
+    line.push_str(word.get(..room).unwrap_or_default());
+    line
 }
 
-/// What is still to come of a text that is being written: anything else fails.
-struct Rest<'a>(&'a str);
+/// A number as it is written here, and in no other way: without a sign, and without a zero before others.
+fn plain(digits: &str) -> Option<u64> {
+    let is_plain = digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
+    digits.parse().ok().filter(|_| is_plain)
+}
 
-impl std::fmt::Write for Rest<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0 = self.0.strip_prefix(text).ok_or(std::fmt::Error)?;
-        Ok(())
+/// Whether this is a word again and again.
+fn is_filler(filler: &str, word: &str) -> bool {
+    match word.len() {
+        0 => filler.is_empty(),
+        length => filler.as_bytes().chunks(length).all(|part| word.as_bytes().starts_with(part)),
     }
 }
 
@@ -336,6 +339,20 @@ mod tests {
         }
         let late = format!("echo 1 {} n", u64::MAX);
         for line in [&*late, "", "echo", "echo x 1 n", "echo 1 1", "echo 1 1 n more", "<html> 1 1 n", "echo -1 1 n"] {
+            assert_eq!(Message::read(line), None, "{line}");
+        }
+        assert!(Message::read("echo 1 1 abc 21 abcab").is_some());
+        // The same in other spellings: a sign, a zero before, another filler, another size, nothing behind the size.
+        for line in [
+            "echo +1 1 n",
+            "echo 01 1 n",
+            "echo 1 00 n",
+            "echo 1 1 abc 21 abcac",
+            "echo 1 1 abc 21 abca",
+            "echo 1 1 abc 022 abcab",
+            "echo 1 1 abc 15",
+            "echo 1 1  15 ab",
+        ] {
             assert_eq!(Message::read(line), None, "{line}");
         }
     }

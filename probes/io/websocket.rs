@@ -7,7 +7,7 @@ use super::{BoxFuture, FLOOD_BYTES, Io, Observer};
 use crate::exchange::Proof;
 use crate::timeline::{End, Event, What, Why};
 use crate::untrusted::Untrusted;
-use crate::wire::{Farewell, Message};
+use crate::wire::{Farewell, Message, line};
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,13 +130,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
 
     /// The same with filler up to this size.
     pub async fn say_sized(&mut self, what: What, number: u32, size: Option<u32>) -> bool {
-        let word = self.words.word.clone();
-        self.send(what, number, word, size).await
+        self.send(what, number, None, size).await
     }
 
     /// The same with another last word: a greeting carries the proof.
     pub async fn say_with(&mut self, what: What, number: u32, word: String) -> bool {
-        self.send(what, number, word, None).await
+        self.send(what, number, Some(word), None).await
     }
 
     /// Answers what was heard last as what it is, with as many bytes. What asks for no answer gets none.
@@ -152,10 +151,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
         self.bytes = Some(0);
     }
 
-    async fn send(&mut self, what: What, number: u32, word: String, size: Option<u32>) -> bool {
+    async fn send(&mut self, what: What, number: u32, word: Option<String>, size: Option<u32>) -> bool {
+        let word = word.as_deref().unwrap_or(&self.words.word);
+        let now = Instant::now();
         let text = match what {
             What::Ping => format!("{number} {word}"),
-            _ => Message { what, number, sent_ms: self.pen.clock.ms(), word, size }.text(),
+            _ => line(what, number, self.pen.clock.at(now), word, size),
         };
         let beside =
             if matches!(what, What::Pieces | What::PiecesEcho | What::Bytes | What::BytesEcho) { PIECES_BYTES } else { 0 };
@@ -163,9 +164,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
             self.end(Why::Limit).await;
             return false;
         }
-        self.pen.note(Event::Sent(what, number));
+        self.pen.note_at(now, Event::Sent(what, number));
         if matches!(what, What::Pieces | What::PiecesEcho) {
-            self.pen.note(Event::Sent(What::Ping, number));
+            self.pen.note_at(now, Event::Sent(What::Ping, number));
         }
         // `send` flushes: bytes that a TLS layer keeps to itself would make this end look dead.
         let sent = match what {

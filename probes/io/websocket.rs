@@ -69,14 +69,14 @@ pub struct Talk<S> {
 struct Words {
     /// Stands in every message but a greeting.
     word: String,
-    /// The client examines greetings.
-    examine: Option<(super::proof::Prover, String, Page)>,
+    /// The client examines greetings. Boxed: a server has thousands of conversations without it.
+    examine: Option<Box<(super::proof::Prover, String, Page)>>,
 }
 
 impl Words {
     /// What the word of this message should be.
     fn expected(&self, text: &str) -> String {
-        match &self.examine {
+        match self.examine.as_deref() {
             Some((prover, route, page)) if text.starts_with("greeting ") => prover.token(page.nonce(), route),
             _ => self.word.clone(),
         }
@@ -107,7 +107,7 @@ impl Talk<Io> {
         let observer = io.observer();
         observer.limit_reading(FLOOD_BYTES);
         let socket = WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits(message))).await;
-        let words = Words { word: page.nonce().to_owned(), examine: Some((prover, route.to_owned(), page.clone())) };
+        let words = Words { word: page.nonce().to_owned(), examine: Some(Box::new((prover, route.to_owned(), page.clone()))) };
         let (pen, farewell) = (page.pen.clone(), Farewell::CLIENT);
         Self { socket, pen, observer, words, heard_size: None, bytes: None, farewell, sent: None, enlarged: None }
     }
@@ -152,12 +152,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
     }
 
     async fn send(&mut self, what: What, number: u32, word: Option<String>, size: Option<u32>) -> bool {
-        let word = word.as_deref().unwrap_or(&self.words.word);
         let now = Instant::now();
-        let text = match what {
-            What::Ping => format!("{number} {word}"),
-            _ => line(what, number, self.pen.clock.at(now), word, size),
-        };
+        let text = self.text(what, number, now, word, size);
         let beside =
             if matches!(what, What::Pieces | What::PiecesEcho | What::Bytes | What::BytesEcho) { PIECES_BYTES } else { 0 };
         if !self.may_send(text.len() + beside) {
@@ -185,6 +181,15 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
         }
     }
 
+    /// Apart from what waits: a word that is kept while it does is room in each conversation.
+    fn text(&self, what: What, number: u32, now: Instant, word: Option<String>, size: Option<u32>) -> String {
+        let word = word.as_deref().unwrap_or(&self.words.word);
+        match what {
+            What::Ping => format!("{number} {word}"),
+            _ => line(what, number, self.pen.clock.at(now), word, size),
+        }
+    }
+
     /// A message in three frames, with a ping behind the first of them.
     fn in_pieces(&self, number: u32, text: &str) -> Vec<Frame> {
         let bytes = text.as_bytes();
@@ -207,18 +212,21 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
         bytes.map(|byte| vec![byte]).chain([text.as_bytes().to_vec()]).map(whole).collect()
     }
 
-    /// Hands frames to the network in one piece. Nothing waits before them: each message was flushed.
-    async fn at_once(&mut self, frames: Vec<Frame>) -> Result<(), Error> {
-        let mut bytes = Vec::new();
-        for mut frame in frames {
-            // The library chooses a key for what it writes itself (RFC 6455 section 5.3).
-            frame.header_mut().mask = self.words.examine.is_some().then(rand::random);
-            frame.format(&mut bytes)?;
-        }
-        self.socket.flush().await?;
-        self.socket.get_mut().write_all(&bytes).await?;
-        self.socket.get_mut().flush().await?;
-        Ok(())
+    /// Hands frames to the network in one piece. Nothing waits before them: each message was flushed. Boxed: few conversations have
+    /// such messages, and each would have room for this.
+    fn at_once(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            for mut frame in frames {
+                // The library chooses a key for what it writes itself (RFC 6455 section 5.3).
+                frame.header_mut().mask = self.words.examine.is_some().then(rand::random);
+                frame.format(&mut bytes)?;
+            }
+            self.socket.flush().await?;
+            self.socket.get_mut().write_all(&bytes).await?;
+            self.socket.get_mut().flush().await?;
+            Ok(())
+        })
     }
 
     /// Waits for the next message and writes it down.
@@ -322,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
         }
         let read = Message::read(text);
         let as_sent = |what| binary == matches!(what, What::Binary | What::BinaryEcho);
-        let proof = match (&read, &self.words.examine) {
+        let proof = match (&read, self.words.examine.as_deref()) {
             (Some(message), Some((prover, route, page))) if message.what == What::Greeting => {
                 Some(prover.examine(&message.word, page.nonce(), route))
             }
@@ -374,7 +382,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Talk<S> {
     }
 
     fn proved(&self, proof: Option<Proof>) {
-        if let (Some(proof), Some((_, _, page))) = (proof, &self.words.examine) {
+        if let (Some(proof), Some((_, _, page))) = (proof, self.words.examine.as_deref()) {
             page.proved(proof);
         }
     }

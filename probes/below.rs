@@ -56,6 +56,13 @@ pub struct TlsEnd {
     pub certificate_sha256: Option<String>,
 }
 
+impl TlsEnd {
+    /// Whether HTTP/2 was agreed on (RFC 9113 section 3.2).
+    pub fn is_http2(&self) -> bool {
+        self.alpn.as_ref().is_some_and(|alpn| alpn.as_str() == "h2")
+    }
+}
+
 /// Who vouches for a chain of certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Examined {

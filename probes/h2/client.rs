@@ -63,62 +63,42 @@ async fn first(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered) -> bool {
     let Some(mut way) = page.dial(scene, Purpose::Http2).await else { return false };
     let client = way.tls.take().map(|secured| secured.end);
     sheet.amend(|asked| asked.part == Part::First, |asked| asked.client.clone_from(&client));
-    let agreed = client.and_then(|end| end.alpn).is_some_and(|alpn| alpn.as_str() == "h2");
-    let answer = if agreed {
-        let connection = match Connection::over(way, Manner::default()).await {
-            Ok(connection) => connection,
-            Err(failure) => {
-                page.failed(failure);
-                return false;
-            }
-        };
-        let answer = connection.ask(scene, &page, FIRST, "", HeaderMap::new(), scene.answer()).await;
-        let settings = Settings::read(&connection.observer.first_bytes());
-        sheet.amend(|asked| asked.part == Part::First, |asked| asked.settings = settings);
-        match answer {
-            Some(mut answer) => Some(timeout(scene.answer(), body(scene, &page, &mut answer)).await.is_ok()),
-            None => None,
+    if !client.is_some_and(|end| end.is_http2()) {
+        if let Some(answer) = ask_on(way, scene, &page, FIRST, "", HeaderMap::new(), scene.answer()).await {
+            read(scene, &page, answer).await;
         }
-    } else {
-        match ask_on(way, scene, &page, FIRST, "", HeaderMap::new(), scene.answer()).await {
-            Some(mut answer) => Some(timeout(scene.answer(), body(scene, &page, &mut answer)).await.is_ok()),
-            None => None,
-        }
-    };
-    match answer {
-        Some(true) => page.pen.note(Event::Closed(Why::Done)),
-        Some(false) => page.pen.note(Event::GaveUp),
-        None => return false,
+        return false;
     }
-    agreed && page.is_proven()
+    let Some(connection) = Connection::over(way, &page, Manner::default()).await else { return false };
+    let answer = connection.ask(scene, &page, FIRST, "", HeaderMap::new(), scene.answer()).await;
+    let settings = Settings::read(&connection.observer.first_bytes());
+    sheet.amend(|asked| asked.part == Part::First, |asked| asked.settings = settings);
+    if let Some(answer) = answer {
+        read(scene, &page, answer).await;
+    }
+    page.is_proven()
 }
 
 /// Reads an answer of a few words.
-async fn body(scene: &Scene, page: &Page, answer: &mut Answer) {
-    match proven_body(&scene.prover, page.nonce(), FIRST, answer, ANSWER_BYTES).await {
-        Ok((proof, _)) => page.proved(proof),
-        Err(Some(end)) => page.pen.note(Event::Ended(end)),
-        Err(None) => page.pen.note(Event::Closed(Why::Limit)),
-    }
-}
-
-/// A connection for some requests; none where it did not come about, which is on the page.
-async fn connect(scene: &Scene, page: &Page, manner: Manner) -> Option<Connection> {
-    let way = page.dial(scene, Purpose::Http2).await?;
-    match Connection::over(way, manner).await {
-        Ok(connection) => Some(connection),
-        Err(failure) => {
-            page.failed(failure);
-            None
+async fn read(scene: &Scene, page: &Page, mut answer: Answer) {
+    let body = proven_body(&scene.prover, page.nonce(), FIRST, &mut answer, ANSWER_BYTES);
+    match timeout(scene.answer(), body).await {
+        Ok(Ok((proof, _))) => page.proved(proof),
+        Ok(Err(Some(end))) => page.pen.note(Event::Ended(end)),
+        Ok(Err(None)) => page.pen.note(Event::Closed(Why::Limit)),
+        Err(_) => {
+            page.pen.note(Event::GaveUp);
+            return;
         }
     }
+    page.pen.note(Event::Closed(Why::Done));
 }
 
 /// One event stream on a connection of its own.
 async fn long(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked) {
     let pings = (asked.part == Part::Pinged).then(|| Pings { every: PING, answer: scene.answer() });
     let page = sheet.ask(asked.clone());
-    if let Some(connection) = connect(scene, &page, Manner { pings, ..Manner::default() }).await {
+    if let Some(connection) = Connection::open(scene, &page, Manner { pings, ..Manner::default() }).await {
         stream(scene, &page, &connection, &asked).await;
     }
 }
@@ -155,7 +135,7 @@ async fn unread(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered) {
     let unread = Asked::new(Part::Unread, offered, 2 * BESIDE_EVERY_MS, BESIDE_EVERY_MS);
     let beside = Asked::new(Part::Beside, offered, 4 * BESIDE_EVERY_MS, BESIDE_EVERY_MS);
     let page = sheet.ask(unread.clone());
-    let Some(connection) = connect(scene, &page, Manner { window: SMALL_WINDOW, pings: None }).await else { return };
+    let Some(connection) = Connection::open(scene, &page, Manner { window: SMALL_WINDOW, pings: None }).await else { return };
     let Some(answer) = open(scene, &page, &connection, &unread).await else { return };
     let other = sheet.ask(beside.clone());
     stream(scene, &other, &connection, &beside).await;
@@ -167,7 +147,7 @@ async fn crowd(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered, (every_ms,
     let asked = Asked::new(Part::Crowd, offered, lasts_ms, every_ms);
     let pages: Vec<Page> = (0..CROWD).map(|_| sheet.ask(asked.clone())).collect();
     let Some(first) = pages.first() else { return };
-    let Some(connection) = connect(scene, first, Manner::default()).await else { return };
+    let Some(connection) = Connection::open(scene, first, Manner::default()).await else { return };
     join_all(pages.iter().map(|page| stream(scene, page, &connection, &asked))).await;
     let settings = Settings::read(&connection.observer.first_bytes());
     sheet.amend(|asked| asked.part == Part::Crowd, |asked| asked.settings = settings);

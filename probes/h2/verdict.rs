@@ -28,8 +28,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
 
 /// Whether the client's session is one of HTTP/2.
 fn agreed(asked: &Asked) -> bool {
-    let alpn = asked.client.as_ref().and_then(|client| client.alpn.as_ref());
-    alpn.is_some_and(|alpn| alpn.as_str() == "h2")
+    asked.client.as_ref().is_some_and(TlsEnd::is_http2)
 }
 
 /// Whether the server answered.
@@ -110,14 +109,22 @@ fn fate(record: &Record) -> Option<String> {
     if let Some(head) = &record.response {
         return Some(format!("status-{}", head.status));
     }
-    Some(match record.client.ended() {
-        Some((_, End::StreamReset(code))) => format!("reset-{code}"),
-        Some((_, End::GoAway(code))) => format!("go-away-{code}"),
-        Some((_, End::Reset)) => "connection-reset".to_owned(),
-        Some(_) => "connection-closed".to_owned(),
-        None if record.client.first(|e| *e == Event::GaveUp).is_some() => SILENCE.to_owned(),
-        None => return None,
-    })
+    ending(record).map(|(_, how)| how)
+}
+
+/// When and how the other side ended a request or its answer, or that the client waited for it in vain.
+fn ending(record: &Record) -> Option<(u64, String)> {
+    let Some((at, end)) = record.client.ended() else {
+        return Some((record.client.first(|e| *e == Event::GaveUp)?, SILENCE.to_owned()));
+    };
+    let how = match end {
+        End::StreamReset(code) => format!("reset-{code}"),
+        End::GoAway(code) => format!("go-away-{code}"),
+        End::Complete => "completed".to_owned(),
+        End::Reset => "connection-reset".to_owned(),
+        _ => "connection-closed".to_owned(),
+    };
+    Some((at, how))
 }
 
 /// How many streams a connection carries at once.
@@ -192,14 +199,7 @@ fn death<'a>(one: &'a Exchange<Asked>, around: &Circumstances) -> Option<Death<'
         return None;
     }
     let opened = record.client.first(|e| matches!(e, Event::Response(_)))?;
-    let (at, how) = match record.client.ended() {
-        Some((at, End::StreamReset(code))) => (at, format!("reset-{code}")),
-        Some((at, End::GoAway(code))) => (at, format!("go-away-{code}")),
-        Some((at, End::Complete)) => (at, "completed".to_owned()),
-        Some((at, End::Reset)) => (at, "connection-reset".to_owned()),
-        Some((at, _)) => (at, "connection-closed".to_owned()),
-        None => (record.client.first(|e| *e == Event::GaveUp)?, SILENCE.to_owned()),
-    };
+    let (at, how) = ending(record)?;
     // What the server had not sent yet is not missing.
     let sent = record.witness.notes().map_or(0, |notes| notes.timeline.sent(What::Event).len());
     let heard_any = record.client.received(What::Event).len();

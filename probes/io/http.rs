@@ -186,18 +186,23 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }
 
+/// The head of an answer, which stood on the wire as `raw`, and what it says in proof of its origin.
+pub(super) fn head_of<B>(response: &Response<B>, raw: Untrusted) -> (ResponseHead, String) {
+    let proof = response.headers().get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let head = ResponseHead {
+        status: response.status().as_u16(),
+        version: version(response.version()).to_owned(),
+        headers: seen(response.headers()),
+        raw,
+    };
+    (head, proof.to_owned())
+}
+
 impl Answer {
-    /// Takes the head of an answer apart; `raw` is how it stood on the wire.
+    /// Takes an answer apart whose head stood on the wire as `raw`.
     pub(super) fn of(response: Response<Incoming>, raw: Untrusted, observer: Observer) -> Self {
-        let (parts, body) = response.into_parts();
-        let header_proof = parts.headers.get(PROOF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let head = ResponseHead {
-            status: parts.status.as_u16(),
-            version: version(parts.version).to_owned(),
-            headers: seen(&parts.headers),
-            raw,
-        };
-        Self { head, header_proof, observer, body, _driver: None }
+        let (head, header_proof) = head_of(&response, raw);
+        Self { head, header_proof, observer, body: response.into_body(), _driver: None }
     }
 
     /// The next piece of the body, or how it ended.

@@ -1,15 +1,14 @@
 //! One connection of HTTP/2 (RFC 9113), on which requests go side by side.
 
-use super::heads::{seen, version};
-use super::http::{Answer, Driver, HEAD_BYTES, end_of, failure};
+use super::http::{Answer, Driver, HEAD_BYTES, end_of, failure, head_of};
 use super::observe::{Page, Scene};
 use super::websocket::{MESSAGE_BYTES, Talk};
-use super::{Io, Observer, Way, WayOn};
-use crate::exchange::{Opened, Proof, ResponseHead};
-use crate::failure::{Failure, Kind};
+use super::{Io, Observer, Purpose, Way, WayOn};
+use crate::exchange::Opened;
+use crate::failure::Kind;
 use crate::timeline::{End, Event, Why};
 use crate::untrusted::Untrusted;
-use crate::wire::{PROOF_HEADER, route_path};
+use crate::wire::route_path;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
@@ -60,11 +59,20 @@ pub struct Pings {
 }
 
 impl Connection {
-    /// On an open way whose other end has agreed to HTTP/2; the preface is sent.
-    ///
-    /// # Errors
-    /// When the connection is over already.
-    pub async fn over(way: Way, manner: Manner) -> Result<Self, Failure> {
+    /// Dials, and begins where the other end agrees to HTTP/2; none where it does not, or where the connection did not come about: both
+    /// are on the page.
+    pub async fn open(scene: &Scene, page: &Page, manner: Manner) -> Option<Self> {
+        let way = page.dial(scene, Purpose::Http2).await?;
+        if !way.tls.as_ref().is_some_and(|secured| secured.end.is_http2()) {
+            page.pen.note(Event::Closed(Why::Done));
+            return None;
+        }
+        Self::over(way, page, manner).await
+    }
+
+    /// Begins on an open way whose other end has agreed to HTTP/2: the preface is sent. None where the connection is over already, which
+    /// is on the page.
+    pub async fn over(way: Way, page: &Page, manner: Manner) -> Option<Self> {
         let observer = way.io.observer();
         let opened = way.opened.clone();
         let (io, way) = way.split();
@@ -77,13 +85,18 @@ impl Connection {
         if let Some(pings) = manner.pings {
             builder.keep_alive_interval(pings.every).keep_alive_timeout(pings.answer).keep_alive_while_idle(true);
         }
-        let begun = builder.handshake(TokioIo::new(io)).await;
-        let (sender, connection) = begun.map_err(|error| failure(&way.host, Kind::Other, &error.to_string()))?;
+        let (sender, connection) = match builder.handshake(TokioIo::new(io)).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                page.failed(failure(&way.host, Kind::Other, &error.to_string()));
+                return None;
+            }
+        };
         let driver = Driver(tokio::spawn(async move {
             // Its end is seen through the bodies and the observer.
             let _ = connection.await;
         }));
-        Ok(Self { sender, _driver: driver, way, opened, observer })
+        Some(Self { sender, _driver: driver, way, opened, observer })
     }
 
     /// Asks for a route of the run; everything up to the head of the answer is written down.
@@ -125,11 +138,9 @@ impl Connection {
         let websocket = Some(Protocol::from_static("websocket"));
         let request = (Method::CONNECT, path.as_str(), Bytes::new());
         let response = self.send(page, request, headers, websocket, scene.answer()).await?;
-        let proof = response.headers().get(PROOF_HEADER).and_then(|value| value.to_str().ok());
-        let proof = proof.map(|text| scene.prover.examine(text, page.nonce(), route)).unwrap_or(Proof::None);
-        let status = response.status();
-        page.response(head_of(&response), proof);
-        if !status.is_success() {
+        let (head, header_proof) = head_of(&response, Untrusted::default());
+        page.response(head, scene.prover.examine(&header_proof, page.nonce(), route));
+        if !response.status().is_success() {
             page.pen.note(Event::Closed(Why::Done));
             return None;
         }
@@ -189,14 +200,5 @@ impl Connection {
                 None
             }
         }
-    }
-}
-
-fn head_of(response: &Response<Incoming>) -> ResponseHead {
-    ResponseHead {
-        status: response.status().as_u16(),
-        version: version(response.version()).to_owned(),
-        headers: seen(response.headers()),
-        raw: Untrusted::default(),
     }
 }

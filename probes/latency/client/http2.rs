@@ -3,7 +3,6 @@
 use super::super::server::POST;
 use super::super::{Asked, Kind};
 use crate::exchange::Proof;
-use crate::io::Purpose;
 use crate::io::http::proven_body;
 use crate::io::http2::{Connection, Manner};
 use crate::io::observe::{Page, Scene, Sheet};
@@ -20,19 +19,7 @@ pub(super) async fn requests(scene: &Scene, sheet: &Sheet<Asked>) {
         return;
     }
     let page = sheet.ask(Asked { kind: Kind::Http2, every_ms: None, attempt: 1 });
-    let Some(way) = page.dial(scene, Purpose::Http2).await else { return };
-    let agreed = way.tls.as_ref().and_then(|secured| secured.end.alpn.as_ref()).is_some_and(|alpn| alpn.as_str() == "h2");
-    if !agreed {
-        page.pen.note(Event::Closed(Why::Done));
-        return;
-    }
-    let connection = match Connection::over(way, Manner::default()).await {
-        Ok(connection) => connection,
-        Err(failure) => {
-            page.failed(failure);
-            return;
-        }
-    };
+    let Some(connection) = Connection::open(scene, &page, Manner::default()).await else { return };
     // The first one waits for the settings of the other end: one more than a median takes, and a few for it.
     let count = if scene.plan.depth == Depth::Quick { 4 } else { 10 };
     for number in 1..=count {

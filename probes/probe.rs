@@ -17,8 +17,6 @@ pub trait Probe {
     const CODES: &'static [Code];
     /// What it may run beside.
     const COST: Cost;
-    /// Whether the server keeps what lies below HTTP on its connections: raw heads and the TLS session.
-    const LOOKS_BELOW: bool = false;
     /// Whether requests of one name follow one another on a connection, and share one record at the server.
     const IN_SERIES: bool = false;
     /// What is asked on one connection.
@@ -29,6 +27,11 @@ pub trait Probe {
     /// Unless a probe says otherwise, an open connection is enough.
     fn asked(evidence: &[Exchange<Self::Asked>]) -> bool {
         evidence.iter().any(|exchange| exchange.record.opened.is_some())
+    }
+
+    /// Whether the server keeps what lies below HTTP of the requests for this route: raw heads and the TLS session. It has room for few.
+    fn looks_below(_route: &str) -> bool {
+        false
     }
 
     /// Draws the conclusions. Pure and total: the same evidence gives the same findings on any machine.
@@ -102,9 +105,9 @@ macro_rules! probes {
                 match self { $(ProbeId::$name => $module::$name::COST,)+ }
             }
 
-            /// Whether the server keeps what lies below HTTP on its connections.
-            pub fn looks_below(self) -> bool {
-                match self { $(ProbeId::$name => $module::$name::LOOKS_BELOW,)+ }
+            /// Whether the server keeps what lies below HTTP of the requests for this route.
+            pub fn looks_below(self, route: &str) -> bool {
+                match self { $(ProbeId::$name => $module::$name::looks_below(route),)+ }
             }
 
             /// Whether requests of one name share one record at the server.

@@ -1,7 +1,7 @@
-//! The client's half: one request, long streams beside the run, and when it is calm a crowd of streams and a WebSocket.
+//! The client's half: one request, long streams beside the run, and when it is calm a crowd of streams, beside it a WebSocket.
 
-use super::server::{FIRST, STREAM, WEBSOCKET};
-use super::{Asked, CROWD, MESSAGES, Offered, Part, Settings};
+use super::server::{STREAM, WEBSOCKET};
+use super::{Asked, CROWD, FIRST, MESSAGES, Offered, Part, Settings};
 use crate::io::Purpose;
 use crate::io::events::{Patience, event_source, listen};
 use crate::io::http::{Answer, ask_on, proven_body};
@@ -33,9 +33,7 @@ const SMALL_WINDOW: u32 = 4 * 1024;
 pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     // Without TLS no browser speaks HTTP/2; and a server that does not say that it does is not asked.
     let Some(offered) = scene.declared.http2.filter(|_| scene.leg == Leg::Https) else { return };
-    if !first(&scene, &sheet, offered).await {
-        return;
-    }
+    let Some(settings) = first(&scene, &sheet, offered).await else { return };
     let quick = scene.plan.depth == Depth::Quick;
     let long = async {
         if !quick {
@@ -52,31 +50,41 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
                 unread(&scene, &sheet, offered).await;
             }
         };
-        tokio::join!(crowd(&scene, &sheet, offered, if quick { CROWD_QUICK_MS } else { CROWD_MS }), other);
+        let websocket = async {
+            if settings.websockets {
+                websocket(&scene, &sheet, offered).await;
+            }
+        };
+        tokio::join!(crowd(&scene, &sheet, offered, if quick { CROWD_QUICK_MS } else { CROWD_MS }), other, websocket);
     };
     tokio::join!(long, crowd);
 }
 
-/// Asks once. Says whether HTTP/2 was agreed to, and the request answered by the server.
-async fn first(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered) -> bool {
+/// Asks once. Gives what the other end has set where HTTP/2 was agreed to, and the request answered by the server.
+async fn first(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered) -> Option<Settings> {
     let page = sheet.ask(Asked::new(Part::First, offered, 0, 0));
-    let Some(mut way) = page.dial(scene, Purpose::Http2).await else { return false };
+    let mut way = page.dial(scene, Purpose::Http2).await?;
     let client = way.tls.take().map(|secured| secured.end);
     sheet.amend(|asked| asked.part == Part::First, |asked| asked.client.clone_from(&client));
     if !client.is_some_and(|end| end.is_http2()) {
         if let Some(answer) = ask_on(way, scene, &page, FIRST, "", HeaderMap::new(), scene.answer()).await {
             read(scene, &page, answer).await;
         }
-        return false;
+        return None;
     }
-    let Some(connection) = Connection::over(way, &page, Manner::default()).await else { return false };
-    let answer = connection.ask(scene, &page, FIRST, "", HeaderMap::new(), scene.answer()).await;
+    let connection = Connection::over(way, &page, Manner::default()).await?;
+    let settings = settle(scene, sheet, &page, &connection, Part::First).await;
+    page.is_proven().then(|| settings.unwrap_or_default())
+}
+
+/// Asks for a few words: with the answer, what the other end has set has come as well.
+async fn settle(scene: &Scene, sheet: &Sheet<Asked>, page: &Page, connection: &Connection, part: Part) -> Option<Settings> {
+    if let Some(answer) = connection.ask(scene, page, FIRST, "", HeaderMap::new(), scene.answer()).await {
+        read(scene, page, answer).await;
+    }
     let settings = Settings::read(&connection.observer.first_bytes());
-    sheet.amend(|asked| asked.part == Part::First, |asked| asked.settings = settings);
-    if let Some(answer) = answer {
-        read(scene, &page, answer).await;
-    }
-    page.is_proven()
+    sheet.amend(|asked| asked.part == part, |asked| asked.settings = settings);
+    settings
 }
 
 /// Reads an answer of a few words.
@@ -142,7 +150,7 @@ async fn unread(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered) {
     hear(scene, &page, &unread, answer).await;
 }
 
-/// Several streams at once on one connection, and then a WebSocket on it.
+/// Several streams at once on one connection.
 async fn crowd(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered, (every_ms, lasts_ms): (u64, u64)) {
     let asked = Asked::new(Part::Crowd, offered, lasts_ms, every_ms);
     let pages: Vec<Page> = (0..CROWD).map(|_| sheet.ask(asked.clone())).collect();
@@ -151,8 +159,16 @@ async fn crowd(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered, (every_ms,
     join_all(pages.iter().map(|page| stream(scene, page, &connection, &asked))).await;
     let settings = Settings::read(&connection.observer.first_bytes());
     sheet.amend(|asked| asked.part == Part::Crowd, |asked| asked.settings = settings);
-    if settings.is_some_and(|settings| settings.websockets) {
-        let page = sheet.ask(Asked::new(Part::WebSocket, offered, 0, 0));
+}
+
+/// A WebSocket on a connection of its own: one that had other work may take no more. It is not asked for before the other end has said
+/// that it takes such requests (RFC 8441 section 3).
+async fn websocket(scene: &Scene, sheet: &Sheet<Asked>, offered: Offered) {
+    let before = sheet.ask(Asked::new(Part::Before, offered, 0, 0));
+    let Some(connection) = Connection::open(scene, &before, Manner::default()).await else { return };
+    let settings = settle(scene, sheet, &before, &connection, Part::Before).await;
+    if before.is_proven() && settings.is_some_and(|settings| settings.websockets) {
+        let page = sheet.ask(Asked { settings, ..Asked::new(Part::WebSocket, offered, 0, 0) });
         converse(scene, &page, &connection).await;
     }
 }

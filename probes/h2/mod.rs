@@ -84,7 +84,9 @@ pub enum Part {
     First,
     /// One of several event streams on one connection.
     Crowd,
-    /// A WebSocket on the connection of the crowd (RFC 8441).
+    /// What the connection of the WebSocket begins with.
+    Before,
+    /// A WebSocket on a connection of its own (RFC 8441).
     WebSocket,
     /// An event stream that is silent to its end.
     Silent,
@@ -103,6 +105,9 @@ pub const BULK_BYTES: u64 = 16 * 1024;
 
 /// So many streams are opened at once on one connection: more than the six connections that browsers allow a server over HTTP/1.1.
 pub const CROWD: usize = 8;
+
+/// Where the session is compared.
+const FIRST: &str = "h2";
 
 /// So many messages go over the WebSocket, and come back.
 pub const MESSAGES: u32 = 3;
@@ -142,8 +147,11 @@ impl Probe for H2 {
         INCONCLUSIVE,
     ];
     const COST: Cost = Cost::Steady;
-    const LOOKS_BELOW: bool = true;
     type Asked = Asked;
+
+    fn looks_below(route: &str) -> bool {
+        route == FIRST
+    }
 
     fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
         verdict::judge(evidence, around)

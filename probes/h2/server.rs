@@ -1,14 +1,12 @@
 //! The server's half: the session, event streams, and a WebSocket that echoes.
 
-use super::BULK_BYTES;
+use super::{BULK_BYTES, FIRST};
 use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
 use crate::timeline::{Event, What, Why};
 use http::StatusCode;
 use std::time::Duration;
 
-/// Where the session is compared.
-pub(super) const FIRST: &str = "h2";
 /// An event stream; it has no hints, which the way of HTTP/2 to the client would not need.
 pub(super) const STREAM: &str = "h2-sse";
 /// A WebSocket (RFC 8441).

@@ -4,11 +4,15 @@ use super::*;
 use crate::circumstances::Doubt;
 use crate::exchange::{Proof, Record, Witness};
 use crate::failure::Operation;
-use crate::finding::seconds;
 use crate::timeline::{End, Event, What};
 use crate::tls::ServerTls;
 use crate::transport::Transport;
 use crate::untrusted::Untrusted;
+
+mod lives;
+
+/// How a request or a stream ended of which nothing more was heard.
+const SILENCE: &str = "silence";
 
 /// A stream that was refused before anything was done with it (RFC 9113 section 7).
 const REFUSED_STREAM: u32 = 7;
@@ -18,12 +22,66 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let Some(first) = evidence.iter().find(|one| one.asked.part == Part::First) else { return Vec::new() };
     let mut findings: Vec<Finding> = reaches(first, around).into_iter().map(|finding| finding.seen_on([&first.record])).collect();
     if agreed(&first.asked) && answered(&first.record) {
+        findings.extend(unanswered(evidence, around));
         findings.extend(streams(evidence, around));
-        findings.extend(long(evidence, around));
-        findings.extend(flow_control(evidence, around));
+        let ended = lives::long(evidence, around);
+        // What ends streams whether they are read or not says nothing of windows.
+        if ended.as_ref().is_none_or(|finding| finding.code != STREAM_RESET) {
+            findings.extend(flow_control(evidence, around));
+        }
+        findings.extend(ended);
         findings.extend(websocket(first, evidence, around));
     }
+    if findings.iter().all(|finding| finding.code != INCONCLUSIVE) {
+        findings.extend(cut_short(first, evidence, around));
+    }
     findings
+}
+
+/// What was still under way, or not yet begun, when the run was stopped.
+fn cut_short(first: &Exchange<Asked>, evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let under_way = evidence.iter().find(|one| around.unfinished(&one.record).is_some());
+    // The crowd comes last.
+    let more = agreed(&first.asked) && answered(&first.record) && evidence.iter().all(|one| one.asked.part != Part::Crowd);
+    let one = under_way.or((more && around.cut_short_at_ms.is_some()).then_some(first))?;
+    Some(inconclusive(Doubt::CutShort, "What the path makes of HTTP/2").seen_on([&one.record]))
+}
+
+/// A first request was answered, and no stream was.
+fn unanswered(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    const STREAMS: &[Part] = &[Part::Crowd, Part::Silent, Part::Pinged, Part::Busy, Part::Unread, Part::Beside];
+    let asked =
+        |one: &&Exchange<Asked>| STREAMS.contains(&one.asked.part) && one.record.client.first(|e| *e == Event::Request).is_some();
+    let all: Vec<&Exchange<Asked>> = evidence.iter().filter(asked).collect();
+    let (one, how) = all.iter().find_map(|one| Some((one, fate(&one.record)?)))?;
+    // A refusal of the server's own is an answer; and one stream that lives says that it is no rule.
+    if all.iter().any(|one| one.record.proof == Proof::Valid) {
+        return None;
+    }
+    let over = |record: &Record| record.client.entries.last().map_or(0, |entry| entry.at_ms);
+    let doubt = |record: &Record| around.unfinished(record).or_else(|| around.doubt(record, over(record)));
+    let what = "Event streams over HTTP/2";
+    if let Some(doubt) = all.iter().find_map(|one| doubt(&one.record)) {
+        return Some(inconclusive(doubt, what).seen_on([&one.record]));
+    }
+    let definite = |record: &Record| {
+        record.response.as_ref().is_some_and(|head| head.status != 200)
+            || matches!(record.client.ended(), Some((_, End::StreamReset(code))) if *code != REFUSED_STREAM)
+    };
+    // All but the crowd and the pair have connections of their own. What befalls one connection may be an accident.
+    let elsewhere = all.iter().any(|other| other.asked.part != one.asked.part && other.asked.part != Part::Beside);
+    let late = around.opening_overlapped || all.iter().any(|one| around.under_way(&one.record));
+    if !definite(&one.record) && (late || !elsewhere) {
+        return Some(inconclusive(if late { Doubt::OwnLoad } else { Doubt::Unclear }, what).seen_on([&one.record]));
+    }
+    let arrived = all.iter().any(|one| one.record.witness != Witness::Empty);
+    let there = if arrived { "the server had them" } else { "they never came to the server" };
+    let text = format!(
+        "HTTP/2 is agreed on and a first request over it is answered, but none of {} event streams is ({how}); {there}.",
+        all.len()
+    );
+    let finding = Finding::new(NO_ANSWER, text).on(Transport::Sse).with("how", how).with("arrived", arrived);
+    Some(finding.with("streams", all.len()).seen_on(all.iter().map(|one| &one.record)))
 }
 
 /// Whether the client's session is one of HTTP/2.
@@ -142,7 +200,8 @@ fn streams(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Findi
     // A lost segment holds requests back as well: for a second at most, or some round trips.
     let brief = 1_000 + 4 * around.round_trip_ms.min(10_000) + around.clock_bound_ms.min(10_000);
     let at_once = queued(&crowd).filter(|_| asked.lasts_ms >= brief);
-    let (streams, how) = match (set.filter(|set| *set < wanted), refused, at_once) {
+    // None at all is a pause (RFC 9113 section 6.5.2).
+    let (streams, how) = match (set.filter(|set| (1..wanted).contains(set)), refused, at_once) {
         (Some(set), ..) => (set, "announced"),
         (None, 1.., _) => (wanted.saturating_sub(refused), "refused"),
         (None, 0, Some(at_once)) => (at_once, "queued"),
@@ -177,121 +236,10 @@ fn queued(crowd: &[&Exchange<Asked>]) -> Option<u32> {
     (late >= 2).then(|| u32::try_from(crowd.len() - late).unwrap_or(u32::MAX))
 }
 
-/// Ends whose ages differ by no more than this are of one limit.
-const ALIKE_MS: u64 = 2_000;
-
-/// How a stream ended of which nothing more was heard.
-const SILENCE: &str = "silence";
-
-/// How a stream came to its end before its time.
-struct Death<'a> {
-    record: &'a Record,
-    at: u64,
-    how: String,
-    /// Milliseconds since the head of its answer.
-    age: u64,
-}
-
-/// The end of a stream, if it did not bring its last event and the server did not end it.
-fn death<'a>(one: &'a Exchange<Asked>, around: &Circumstances) -> Option<Death<'a>> {
-    let record = &one.record;
-    if !answered(record) || record.client.received(What::Event).contains(&one.asked.events()) {
-        return None;
-    }
-    let opened = record.client.first(|e| matches!(e, Event::Response(_)))?;
-    let (at, how) = ending(record)?;
-    // What the server had not sent yet is not missing.
-    let sent = record.witness.notes().map_or(0, |notes| notes.timeline.sent(What::Event).len());
-    let heard_any = record.client.received(What::Event).len();
-    if how == SILENCE && sent <= heard_any {
-        return None;
-    }
-    // What the server ends later it ends because the client is gone.
-    let closed = record.witness.notes().and_then(|notes| notes.timeline.closed());
-    let by_server =
-        closed.is_some_and(|(closed, _)| around.on_client_clock(closed) <= at.saturating_add(around.same_moment_ms()));
-    if by_server && how != SILENCE {
-        return None;
-    }
-    // What nobody tells ended with the last that was heard, at the latest.
-    let heard = record.client.last(|e| matches!(e, Event::Received(..))).unwrap_or(opened);
-    let ended = if how == SILENCE { heard } else { at };
-    Some(Death { record, at, how, age: ended.saturating_sub(opened) })
-}
-
-/// How long streams live, busy and silent.
-fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
-    let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part && answered(&one.record));
-    let crowd = evidence.iter().filter(|one| one.asked.part == Part::Crowd).find_map(|one| death(one, around));
-    let busy = of(Part::Busy);
-    let of_busy = busy.and_then(|one| death(one, around));
-    // In silence, nothing at all, or nothing of a whole crowd, may be a gap of the path or a buffer: that is other probes' to tell.
-    let told = |death: &Death<'_>| death.how != SILENCE || death.age > 0;
-    if let Some(death) = of_busy.filter(told).or(crowd.filter(|death| death.how != SILENCE)) {
-        return Some(judged(&death, around, || {
-            let age = death.age;
-            let text = format!(
-                "Over HTTP/2, an event stream that is never silent is ended {} after it opened ({}).",
-                seconds(age),
-                death.how
-            );
-            Finding::new(STREAM_RESET, text).with("age_ms", age).with("how", death.how.as_str())
-        }));
-    }
-    let (silent, pinged) = (of(Part::Silent)?, of(Part::Pinged));
-    let of_pinged = pinged.and_then(|one| death(one, around));
-    let Some(death) = death(silent, around) else {
-        return of_pinged.map(|death| {
-            let doubt = around.doubt(death.record, death.at).unwrap_or(Doubt::Contradicted);
-            inconclusive(doubt, "How long streams live over HTTP/2").seen_on([death.record])
-        });
-    };
-    // Without a busy one that grew as old, it may be the age that ends them.
-    let lived_on = |one: &Exchange<Asked>| {
-        let opened = one.record.client.first(|e| matches!(e, Event::Response(_)));
-        let heard = one.record.client.last(|e| matches!(e, Event::Received(What::Event, ..)));
-        let age = opened.zip(heard).map_or(0, |(opened, heard)| heard.saturating_sub(opened));
-        age.saturating_add(one.asked.every_ms) >= death.age
-    };
-    if !busy.is_some_and(lived_on) {
-        let doubt = around.doubt(death.record, death.at).unwrap_or(Doubt::Unclear);
-        return Some(inconclusive(doubt, "How long streams live over HTTP/2").seen_on([death.record]));
-    }
-    let complete = pinged.is_some_and(|one| one.record.client.received(What::Event).contains(&one.asked.events()));
-    let alike = of_pinged.is_some_and(|pinged| pinged.how == death.how && pinged.age.abs_diff(death.age) <= ALIKE_MS);
-    Some(judged(&death, around, || {
-        // What is not told is found out when the server speaks.
-        let told = death.how != SILENCE;
-        let after = if told { death.age } else { silent.asked.lasts_ms };
-        let when = if told { format!("after {}", seconds(after)) } else { format!("within {}", seconds(after)) };
-        let pings = match (complete, alike) {
-            (true, _) => "; with PINGs of the client it lives on",
-            (false, true) => "; PINGs of the client do not keep it",
-            (false, false) => "",
-        };
-        let text = format!("Over HTTP/2, an event stream that is silent is ended {when} ({}){pings}.", death.how);
-        let finding = Finding::at(SILENT_STREAM_ENDED, after, text)
-            .with(if told { "after_ms" } else { "lost_ms" }, after)
-            .with("how", death.how.as_str());
-        // What ended otherwise, or was still open, says nothing of PINGs.
-        if complete || alike { finding.with("ping_enough", complete) } else { finding }
-    }))
-}
-
-/// A finding about an end, or why there is none.
-fn judged(death: &Death<'_>, around: &Circumstances, found: impl FnOnce() -> Finding) -> Finding {
-    let doubt = around.unfinished(death.record).or_else(|| around.doubt(death.record, death.at));
-    let finding = match doubt {
-        Some(doubt) => inconclusive(doubt, "How long streams live over HTTP/2"),
-        None => found().on(Transport::Sse),
-    };
-    finding.seen_on([death.record])
-}
-
 /// Whether a stream that is not read stops another one, and goes on when it is read (RFC 9113 section 5.2).
 fn flow_control(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
     let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part);
-    let (unread, beside) = (&of(Part::Unread)?.record, of(Part::Beside)?);
+    let (unread, beside) = (of(Part::Unread)?, of(Part::Beside)?);
     // What the server never had to send says nothing of windows.
     let kept_back = |record: &Record| {
         let sent = record.witness.notes().map_or(0, |notes| notes.timeline.sent(What::Event).len());
@@ -299,19 +247,31 @@ fn flow_control(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<
         let gave_up = record.client.first(|e| *e == Event::GaveUp)?;
         (answered(record) && heard < sent).then_some(gave_up)
     };
-    let (record, at, which) = match (kept_back(&beside.record), kept_back(unread)) {
-        (Some(at), _) => (&beside.record, at, "another-stream"),
-        (None, Some(at)) => (unread, at, "the-same-stream"),
+    // One that is reset does not go on either; what ends the connection does not ask what was read.
+    let reset = || {
+        let death = lives::death(unread, around)?;
+        matches!(death.record.client.ended(), Some((_, End::StreamReset(_)))).then_some((death.at, death.how))
+    };
+    let silence = |at| (at, SILENCE.to_owned());
+    let (record, (at, how), which) = match (kept_back(&beside.record), kept_back(&unread.record).map(silence).or_else(reset)) {
+        (Some(at), _) => (&beside.record, silence(at), "another-stream"),
+        (None, Some(ended)) => (&unread.record, ended, "the-same-stream"),
         (None, None) => return None,
     };
     if let Some(doubt) = around.unfinished(record).or_else(|| around.doubt(record, at)) {
         return Some(inconclusive(doubt, "Whether a stream that is not read stops others").seen_on([record]));
     }
     let text = match which {
-        "another-stream" => "While one stream is not read, another one on the same connection of HTTP/2 brings nothing.",
-        _ => "A stream of HTTP/2 that was not read for a while does not go on when it is read.",
+        "another-stream" => {
+            "While one stream is not read, another one on the same connection of HTTP/2 brings nothing.".to_owned()
+        }
+        _ if how == SILENCE => "A stream of HTTP/2 that was not read for a while does not go on when it is read.".to_owned(),
+        _ => {
+            format!("A stream of HTTP/2 that was not read for a while is ended ({how}), and one beside it that was read is not.")
+        }
     };
-    Some(Finding::new(FLOW_CONTROL_STALLED, text).on(Transport::Sse).with("stalled", which).seen_on([record]))
+    let finding = Finding::new(FLOW_CONTROL_STALLED, text).on(Transport::Sse).with("stalled", which).with("how", how);
+    Some(finding.seen_on([record]))
 }
 
 /// Whether WebSockets go by HTTP/2.

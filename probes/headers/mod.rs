@@ -66,8 +66,11 @@ impl Probe for Headers {
     const QUESTION: &'static str = "What happens to headers on the way, and whose marks are on them?";
     const CODES: &'static [Code] = &[ADDED, REMOVED, CHANGED, HTTP_VERSION_LOWERED, PRODUCT_IDENTIFIED];
     const COST: Cost = Cost::Quiet;
-    const LOOKS_BELOW: bool = true;
     type Asked = Asked;
+
+    fn looks_below(_route: &str) -> bool {
+        true
+    }
 
     fn judge(evidence: &[Exchange<Asked>], _: &Circumstances) -> Vec<Finding> {
         verdict::judge(evidence)

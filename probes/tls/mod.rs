@@ -105,11 +105,14 @@ impl Probe for Tls {
         VERSION_LOWERED,
     ];
     const COST: Cost = Cost::Quiet;
-    const LOOKS_BELOW: bool = true;
     type Asked = Asked;
 
     fn asked(evidence: &[Exchange<Asked>]) -> bool {
         evidence.iter().any(|exchange| exchange.asked.client.is_some())
+    }
+
+    fn looks_below(_route: &str) -> bool {
+        true
     }
 
     fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {

@@ -160,7 +160,7 @@ fn timing(asked: &latency::Asked) -> String {
 
 fn by_http2(asked: &h2::Asked) -> String {
     match asked.part {
-        h2::Part::First => "a request over HTTP/2".to_owned(),
+        h2::Part::First | h2::Part::Before => "a request over HTTP/2".to_owned(),
         h2::Part::Crowd => "one of many streams, HTTP/2".to_owned(),
         h2::Part::WebSocket => "WebSocket over HTTP/2".to_owned(),
         h2::Part::Silent => format!("stream, HTTP/2, {} silent", seconds(asked.lasts_ms)),

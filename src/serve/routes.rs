@@ -204,7 +204,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
     let Some(probe) = ProbeId::on_route(route) else { return plain(StatusCode::NOT_FOUND, "There is no such route.\n") };
     let goes_on = probe.in_series().then(|| run.series(nonce)).flatten();
     let follows = goes_on.is_some();
-    let begin = || run.note(nonce, recorded(&request), came.arrival.peer, probe.looks_below());
+    let begin = || run.note(nonce, recorded(&request), came.arrival.peer, probe.looks_below(route));
     let Some((pen, below)) = goes_on.or_else(begin) else {
         let refusal = came.arrival.refusal.unwrap_or(Refusal::Requests);
         return turn_down(server, refusal, &came, Some((run.prover.run(), proof())));
@@ -223,7 +223,7 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         nonce: nonce.to_owned(),
         prover: run.prover.clone(),
         pen,
-        raw: if probe.looks_below() { RawHead::find(&first, nonce) } else { None },
+        raw: if probe.looks_below(route) { RawHead::find(&first, nonce) } else { None },
         observer: came.observer,
         tls: came.tls,
         below,

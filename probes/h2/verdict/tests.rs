@@ -145,6 +145,7 @@ fn how_many_streams_a_connection_carries() {
     check(&[
         ("all eight", with(Some(100), 100, crowd(&[])), ""),
         ("no limit at all", with(None, 100, crowd(&[])), ""),
+        ("a pause", with(Some(0), 100, crowd(&[])), ""),
         (
             "an announced limit",
             with(Some(4), 100, crowd(&[queued, queued, queued, queued])),
@@ -179,6 +180,15 @@ fn how_long_streams_live() {
         ("opened@0 request@1 200@11 got:event1..4@250+250 go-away:0@1200", "request@6 200@6 sent:event1..4@245+250 fin@1190");
     let by_server = ("opened@0 request@1 200@11 stream-reset:0@20011", "request@6 200@6 shutdown@20005");
     let said = |all: Vec<Exchange<Asked>>| judge(&all, &around());
+    let unanswered_pings = |silent| {
+        let mut all = long(silent, closed, lived);
+        for entry in &mut all[2].record.client.entries {
+            if matches!(entry.event, Event::Ended(_)) {
+                entry.event = Event::Ended(End::Error(Untrusted::new("stream closed because of a broken pipe")));
+            }
+        }
+        said(all)
+    };
     check(&[
         ("all live", said(long(alive, alive, lived)), ""),
         (
@@ -198,6 +208,12 @@ fn how_long_streams_live() {
         ),
         ("age ends them", said(long(ended, ended, cut)), "h2.stream-reset age_ms=1189 how=go-away-0 transport=sse"),
         ("only the one with PINGs", said(long(alive, ended, lived)), "h2.inconclusive reason=contradicted"),
+        ("PINGs that get no answer", unanswered_pings(alive), "h2.inconclusive reason=unclear how=ping-unanswered"),
+        (
+            "the same where silence ends streams",
+            unanswered_pings(ended),
+            "h2.silent-stream-ended after_ms=20000 how=reset-8 transport=sse",
+        ),
         ("the server did it", said(long(by_server, alive, lived)), ""),
         (
             "nobody was busy for as long",
@@ -223,6 +239,9 @@ fn whether_what_is_not_read_stops_others() {
         ("opened@0 request@1 200@11 got:event1..4@260+250 done@1010", "request@6 200@6 sent:event1..4@250+250 done@1005");
     let silent = ("opened@0 request@1 200@11 gave-up@4000", "request@6 200@6 sent:event1..4@250+250 done@1005");
     let never_sent = ("opened@0 request@1 200@11 gave-up@4000", "request@6 200@6");
+    let reset = ("opened@0 request@1 200@11 stream-reset:3@800", "request@6 200@6 sent:event1@250 fin@795");
+    let closed = ("opened@0 request@1 200@11 fin@800", "request@6 200@6 sent:event1@250 fin@795");
+    let beside_reset = ("opened@0 request@1 200@11 got:event1@260 stream-reset:3@800", "request@6 200@6 sent:event1@250 fin@795");
     let said = |unread: (&str, &str), beside: (&str, &str)| {
         let all = [
             first(BETWEEN, ANSWERED, HAD),
@@ -239,6 +258,13 @@ fn whether_what_is_not_read_stops_others() {
             "h2.flow-control-stalled stalled=another-stream transport=sse outcome=degraded",
         ),
         ("it does not go on", said(stuck, beside), "h2.flow-control-stalled stalled=the-same-stream"),
+        (
+            "it is reset, and the other one is not",
+            said(reset, beside),
+            "h2.flow-control-stalled stalled=the-same-stream how=reset-3 transport=sse",
+        ),
+        ("the connection ends", said(closed, beside), ""),
+        ("both are reset", said(reset, beside_reset), "h2.stream-reset age_ms=789 how=reset-3"),
         ("the server sent nothing", said(read, never_sent), ""),
         ("without a witness", said(read, (silent.0, "absent")), ""),
     ]);
@@ -283,6 +309,59 @@ fn whether_websockets_go_by_it() {
         ("the connection was gone", with("opened@0 request@1 fin@11", "empty"), "h2.inconclusive reason=unclear"),
         ("the offer is taken away", without(BETWEEN), "h2.extended-connect-removed version_server=2 outcome=note"),
         ("nobody was there to take it away", without(H2), ""),
+    ]);
+}
+
+#[test]
+fn streams_of_which_none_is_answered() {
+    let said = |parts: &[(Part, &str, &str)]| {
+        let others = parts.iter().map(|(part, client, server)| one(*part, 2_000, 250, client, server));
+        judge(&std::iter::once(first(BETWEEN, ANSWERED, HAD)).chain(others).collect::<Vec<_>>(), &around())
+    };
+    let (silent, streamed) = ("opened@0 request@1 gave-up@3501", "request@6 200@6 sent:event1..8@245+250 done@1996");
+    let (reset, refused) = ("opened@0 request@1 stream-reset:2@11", "opened@0 request@1 403@11 unproven done@12");
+    let closed = "opened@0 request@1 fin@11";
+    let crowd = |client, server| [(Part::Crowd, client, server); CROWD];
+    check(&[
+        (
+            "reset",
+            said(&crowd(reset, "empty")),
+            "h2.no-answer how=reset-2 arrived=false streams=8 transport=sse outcome=degraded",
+        ),
+        ("refused", said(&crowd(refused, "empty")), "h2.no-answer how=status-403 arrived=false"),
+        (
+            "held, on several connections",
+            said(&[(Part::Silent, silent, HAD), (Part::Busy, silent, streamed)]),
+            "h2.no-answer how=silence arrived=true streams=2",
+        ),
+        ("on one connection, which may be an accident", said(&crowd(silent, streamed)), "h2.inconclusive reason=unclear"),
+        ("a connection that is drained", said(&crowd(closed, "empty")), "h2.inconclusive reason=unclear"),
+        ("one of them lives", said(&[(Part::Busy, LIVED, STREAMED), (Part::Silent, silent, HAD)]), ""),
+        (
+            "a limit of the server's own",
+            said(&crowd("opened@0 request@1 503@11 done@12", "request@6 503@6 limit@6")),
+            "h2.inconclusive reason=own-end",
+        ),
+        ("without a witness", said(&crowd(reset, "absent")), "h2.inconclusive reason=witness-absent"),
+        ("never asked: no connection", said(&[(Part::Busy, "failed:connect/timed-out@3000", "empty")]), ""),
+    ]);
+}
+
+#[test]
+fn a_run_that_was_stopped_says_so() {
+    let stopped = Circumstances { cut_short_at_ms: Some(5_000), ..around() };
+    let open = "opened@0 request@1 200@11 got:event1..4@1000+1000";
+    let asked = |part| one(part, 30_500, 1_000, open, "request@6 200@6 sent:event1..4@995+1000");
+    let known = || first(H2, ANSWERED, HAD);
+    let because = "h2.inconclusive reason=cut-short outcome=inconclusive";
+    let mut without_http2 = first(Ends { client: "http/1.1", server: "http/1.1", version: "1.1", one: true }, ANSWERED, HAD);
+    without_http2.asked.settings = None;
+    check(&[
+        ("streams under way", judge(&[known(), asked(Part::Busy)], &stopped), because),
+        ("the crowd not begun", judge(&[known()], &stopped), because),
+        ("the first one under way", judge(&[first(H2, "opened@0 request@1", "empty")], &stopped), because),
+        ("all of it done", judge(&[known(), one(Part::Crowd, 2_000, 250, LIVED, STREAMED)], &stopped), ""),
+        ("nothing more to ask", judge(&[without_http2], &stopped), ""),
     ]);
 }
 

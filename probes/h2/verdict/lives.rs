@@ -1,0 +1,125 @@
+//! How long streams live, busy and silent.
+
+use super::*;
+use crate::finding::seconds;
+
+/// Ends whose ages differ by no more than this are of one limit.
+const ALIKE_MS: u64 = 2_000;
+
+/// How a stream came to its end before its time.
+pub(super) struct Death<'a> {
+    pub(super) record: &'a Record,
+    pub(super) at: u64,
+    pub(super) how: String,
+    /// Milliseconds since the head of its answer.
+    age: u64,
+}
+
+/// The end of a stream that the client ended: its PINGs got no answer.
+const PING_UNANSWERED: &str = "ping-unanswered";
+
+/// The end of a stream, if it did not bring its last event and the server did not end it.
+pub(super) fn death<'a>(one: &'a Exchange<Asked>, around: &Circumstances) -> Option<Death<'a>> {
+    let record = &one.record;
+    if !answered(record) || record.client.received(What::Event).contains(&one.asked.events()) {
+        return None;
+    }
+    let opened = record.client.first(|e| matches!(e, Event::Response(_)))?;
+    let (at, how) = match record.client.ended() {
+        // Nothing came from the other side, not even an end.
+        Some((at, End::Error(_))) if one.asked.part == Part::Pinged => (at, PING_UNANSWERED.to_owned()),
+        _ => ending(record)?,
+    };
+    // What the server had not sent yet is not missing.
+    let sent = record.witness.notes().map_or(0, |notes| notes.timeline.sent(What::Event).len());
+    let heard_any = record.client.received(What::Event).len();
+    if how == SILENCE && sent <= heard_any {
+        return None;
+    }
+    // What the server ends later it ends because the client is gone.
+    let closed = record.witness.notes().and_then(|notes| notes.timeline.closed());
+    let by_server =
+        closed.is_some_and(|(closed, _)| around.on_client_clock(closed) <= at.saturating_add(around.same_moment_ms()));
+    if by_server && how != SILENCE {
+        return None;
+    }
+    // What nobody tells ended with the last that was heard, at the latest.
+    let heard = record.client.last(|e| matches!(e, Event::Received(..))).unwrap_or(opened);
+    let ended = if how == SILENCE { heard } else { at };
+    Some(Death { record, at, how, age: ended.saturating_sub(opened) })
+}
+
+/// How long streams live, busy and silent.
+pub(super) fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part && answered(&one.record));
+    let at_once = |one: &&Exchange<Asked>| matches!(one.asked.part, Part::Crowd | Part::Beside);
+    let crowd = evidence.iter().filter(at_once).find_map(|one| death(one, around).filter(|death| death.how != SILENCE));
+    let busy = of(Part::Busy);
+    let of_busy = busy.and_then(|one| death(one, around));
+    // In silence, nothing at all, or nothing of a whole crowd, may be a gap of the path or a buffer: that is other probes' to tell.
+    let told = |death: &Death<'_>| death.how != SILENCE || death.age > 0;
+    if let Some(death) = of_busy.filter(told).or(crowd) {
+        return Some(judged(&death, around, || {
+            let age = death.age;
+            let text = format!(
+                "Over HTTP/2, an event stream that is never silent is ended {} after it opened ({}).",
+                seconds(age),
+                death.how
+            );
+            Finding::new(STREAM_RESET, text).with("age_ms", age).with("how", death.how.as_str())
+        }));
+    }
+    let (silent, pinged) = (of(Part::Silent)?, of(Part::Pinged));
+    let of_pinged = pinged.and_then(|one| death(one, around));
+    let Some(death) = death(silent, around) else {
+        return of_pinged.map(|death| {
+            let ours = death.how == PING_UNANSWERED;
+            let doubt = around.doubt(death.record, death.at).unwrap_or(if ours { Doubt::Unclear } else { Doubt::Contradicted });
+            let mut finding = inconclusive(doubt, "How long streams live over HTTP/2");
+            if ours {
+                finding.summary.push_str(" PINGs of the client got no answer, so that it ended the connection itself.");
+            }
+            finding.with("how", death.how.as_str()).seen_on([death.record])
+        });
+    };
+    // Without a busy one that grew as old, it may be the age that ends them.
+    let lived_on = |one: &Exchange<Asked>| {
+        let opened = one.record.client.first(|e| matches!(e, Event::Response(_)));
+        let heard = one.record.client.last(|e| matches!(e, Event::Received(What::Event, ..)));
+        let age = opened.zip(heard).map_or(0, |(opened, heard)| heard.saturating_sub(opened));
+        age.saturating_add(one.asked.every_ms) >= death.age
+    };
+    if !busy.is_some_and(lived_on) {
+        let doubt = around.doubt(death.record, death.at).unwrap_or(Doubt::Unclear);
+        return Some(inconclusive(doubt, "How long streams live over HTTP/2").seen_on([death.record]));
+    }
+    let complete = pinged.is_some_and(|one| one.record.client.received(What::Event).contains(&one.asked.events()));
+    let alike = of_pinged.is_some_and(|pinged| pinged.how == death.how && pinged.age.abs_diff(death.age) <= ALIKE_MS);
+    Some(judged(&death, around, || {
+        // What is not told is found out when the server speaks.
+        let told = death.how != SILENCE;
+        let after = if told { death.age } else { silent.asked.lasts_ms };
+        let when = if told { format!("after {}", seconds(after)) } else { format!("within {}", seconds(after)) };
+        let pings = match (complete, alike) {
+            (true, _) => "; with PINGs of the client it lives on",
+            (false, true) => "; PINGs of the client do not keep it",
+            (false, false) => "",
+        };
+        let text = format!("Over HTTP/2, an event stream that is silent is ended {when} ({}){pings}.", death.how);
+        let finding = Finding::at(SILENT_STREAM_ENDED, after, text)
+            .with(if told { "after_ms" } else { "lost_ms" }, after)
+            .with("how", death.how.as_str());
+        // What ended otherwise, or was still open, says nothing of PINGs.
+        if complete || alike { finding.with("ping_enough", complete) } else { finding }
+    }))
+}
+
+/// A finding about an end, or why there is none.
+fn judged(death: &Death<'_>, around: &Circumstances, found: impl FnOnce() -> Finding) -> Finding {
+    let doubt = around.unfinished(death.record).or_else(|| around.doubt(death.record, death.at));
+    let finding = match doubt {
+        Some(doubt) => inconclusive(doubt, "How long streams live over HTTP/2"),
+        None => found().on(Transport::Sse),
+    };
+    finding.seen_on([death.record])
+}

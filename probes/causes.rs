@@ -81,7 +81,7 @@ const TABLE: &[Row] = &[
                 })
         },
     },
-    // A stream that is held back is neither idle nor short-lived.
+    // A stream that is held back is neither idle nor short-lived. What is held over HTTP/2 alone says nothing of the others.
     Row {
         cause: |f| {
             const HELD: &[Code] = &[sse::BUFFERED_UNTIL_END, sse::REFUSED, sse::CUT, sse::BUFFERED_BY_SIZE, sse::TRICKLED];
@@ -90,7 +90,7 @@ const TABLE: &[Row] = &[
         consequence: |f| {
             matches!(f.code.probe(), "idle" | "lifetime" | "h2") && f.word("transport") == Some(Transport::Sse.as_str())
         },
-        together: |_, _| true,
+        together: |held, other| held.word("form").is_none() || other.code.probe() == "h2",
     },
     // What ends connections of HTTP/1.1 at an age or in silence ends those of HTTP/2 alike.
     Row {

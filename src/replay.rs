@@ -200,6 +200,7 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
             let resets = word("end") == "reset";
             one(format!("cap-lifetime:only={only},age={}ms{}", number("age_ms").unwrap_or(0), by(resets)))
         }
+        id if id.starts_with("sse.") && word("form") == "HTTP/2" => Part::Cannot("the lab holds no streams of HTTP/2"),
         "sse.buffered-until-end" if mended() => plays("hold-stream:hint=obeyed"),
         "sse.buffered-until-end" if word("content_encoding") == "gzip" => plays("compress-stream"),
         "sse.buffered-until-end" => plays("hold-stream"),

@@ -1,18 +1,21 @@
 //! The client's half: a plain stream and a hinted one side by side, then a reconnect, and where it tells something a padded one;
-//! then the other forms, and several streams at once.
+//! then the other forms, over HTTP/2 as well, and several streams at once.
 
-use super::form::departures;
+use super::form::{departures, over_http2};
 use super::server::ROUTE;
 use super::{Asked, Form, Kind, MediaType};
+use crate::io::Purpose;
 use crate::io::events::{Heard, Patience, event_source, listen};
-use crate::io::http::ask_on;
+use crate::io::http::{Answer, ask_on};
+use crate::io::http2::{Connection, Manner};
 use crate::io::observe::{Page, Scene, Sheet};
-use crate::io::{Purpose, Way};
 use crate::plan::{Depth, Plan};
 use crate::timeline::{Event, Why};
+use crate::transport::Leg;
+use crate::untrusted::Untrusted;
 use crate::wire::STREAM_FORMS;
 use futures_util::future::join_all;
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -35,6 +38,8 @@ const PADDING_TAKES: Duration = Duration::from_secs(8);
 
 /// Forms are tried so many at a time: what they send together stays below the beat of the plain stream and its neighbours.
 const AT_A_TIME: usize = 4;
+/// And so many connections of HTTP/2: a stream on one takes fewer bytes, and no handshake.
+const ROWS_AT_A_TIME: usize = 2;
 /// A run whose longest silence is shorter has no time for them: with the streams at once they take a quarter of a minute.
 const FORMS_FROM_MS: u64 = 20_000;
 /// A connection that takes longer to open says that the link has no room for more, or is far away.
@@ -73,13 +78,22 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
     };
     let room = !slow && scene.plan.longest_idle_ms >= FORMS_FROM_MS && plain.opened_in.is_some_and(|took| took <= OPENS_SOON);
     let mut forms = if room { departures(scene.plan.depth, count, every_ms) } else { Vec::new() };
-    forms.retain(|asked| !asked.form.is_the_servers() || scene.declared.knows(STREAM_FORMS));
+    let known = |asked: &Asked| !asked.form.is_the_servers() || scene.declared.knows(STREAM_FORMS);
+    forms.retain(known);
     let mut waves = forms.chunks(AT_A_TIME);
     // The first ones stand beside the reconnect, but not beside the padded stream: what its kibibytes take is measured.
     let beside = if bunched { None } else { waves.next() };
     tokio::join!(resumed, padded, at_once(&scene, &sheet, beside.unwrap_or_default()));
     for wave in waves {
         at_once(&scene, &sheet, wave).await;
+    }
+    // Without TLS no browser speaks HTTP/2; and a server that does not say that it does is not asked.
+    if room && scene.leg == Leg::Https && scene.declared.http2.is_some() {
+        let mut rows = over_http2(scene.plan.depth, count, every_ms);
+        rows.iter_mut().for_each(|row| row.retain(known));
+        for rows in rows.chunks(ROWS_AT_A_TIME) {
+            join_all(rows.iter().map(|row| on_one_connection(&scene, &sheet, row))).await;
+        }
     }
     if room && scene.plan.depth != Depth::Quick {
         let (count, every_ms) = TOGETHER_EVENTS;
@@ -90,6 +104,21 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
 /// Hears several streams at once.
 async fn at_once(scene: &Scene, sheet: &Sheet<Asked>, all: &[Asked]) {
     join_all(all.iter().map(|asked| stream(scene, sheet, *asked, None))).await;
+}
+
+/// The same over HTTP/2, all on one connection, where it is agreed on.
+async fn on_one_connection(scene: &Scene, sheet: &Sheet<Asked>, row: &[Asked]) {
+    let Some((first, others)) = row.split_first() else { return };
+    let page = sheet.ask(*first);
+    let Some(connection) = Connection::open(scene, &page, Manner::default()).await else { return };
+    let pages = std::iter::once((page, first)).chain(others.iter().map(|asked| (sheet.ask(*asked), asked)));
+    let hear_one = async |(page, asked): (Page, &Asked)| {
+        let (query, headers) = question(asked, None);
+        if let Some(answer) = connection.ask(scene, &page, ROUTE, &query, headers, lasts(scene, asked)).await {
+            hear(scene, &page, asked, answer).await;
+        }
+    };
+    join_all(pages.map(hear_one)).await;
 }
 
 /// Whether a third of the events came together with the one before, although the shortest gap is half the mean. Only then does
@@ -111,12 +140,14 @@ async fn stream(scene: &Scene, sheet: &Sheet<Asked>, asked: Asked, last: Option<
     let page = sheet.ask(asked);
     let Some(way) = page.dial(scene, Purpose::Request).await else { return Streamed::default() };
     let took = Duration::from_millis(way.opened.took_ms);
-    let heard = stream_on(way, scene, &page, asked, last).await;
-    Streamed { opened_in: heard.is_some().then_some(took), heard: heard.unwrap_or_default() }
+    let (query, headers) = question(&asked, last);
+    let answer = ask_on(way, scene, &page, ROUTE, &query, headers, lasts(scene, &asked)).await;
+    let Some(answer) = answer else { return Streamed::default() };
+    Streamed { heard: hear(scene, &page, &asked, answer).await, opened_in: Some(took) }
 }
 
-/// None where no answer came.
-async fn stream_on(way: Way, scene: &Scene, page: &Page, asked: Asked, last: Option<u32>) -> Option<Heard> {
+/// How a stream is asked for: a query, and headers.
+fn question(asked: &Asked, last: Option<u32>) -> (String, HeaderMap) {
     let flag = match asked.kind {
         Kind::Padded => "&padded",
         Kind::Hinted | Kind::Resumed => "&hinted",
@@ -135,20 +166,31 @@ async fn stream_on(way: Way, scene: &Scene, page: &Page, asked: Asked, last: Opt
     if asked.form.uncompressed {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    let padding = if asked.kind == Kind::Padded { PADDING_TAKES } else { Duration::ZERO };
-    // A held-back head comes with the end of the stream at the latest.
-    let lasts = Duration::from_millis(u64::from(asked.count + 1) * asked.every_ms) + scene.answer() + padding;
-    let mut answer = ask_on(way, scene, page, ROUTE, &query, headers, lasts).await?;
+    (query, headers)
+}
+
+/// How much longer than its beat a stream may take.
+fn padding(asked: &Asked) -> Duration {
+    if asked.kind == Kind::Padded { PADDING_TAKES } else { Duration::ZERO }
+}
+
+/// How long a stream may take. A held-back head comes with its end at the latest.
+fn lasts(scene: &Scene, asked: &Asked) -> Duration {
+    Duration::from_millis(u64::from(asked.count + 1) * asked.every_ms) + scene.answer() + padding(asked)
+}
+
+/// Hears what came of it to its end.
+async fn hear(scene: &Scene, page: &Page, asked: &Asked, mut answer: Answer) -> Heard {
     if answer.head.status != 200 {
         let (body, _) = timeout(scene.answer(), answer.read(300)).await.unwrap_or_default();
-        page.pen.note(Event::Foreign(crate::untrusted::Untrusted::from_bytes(&body, 300)));
+        page.pen.note(Event::Foreign(Untrusted::from_bytes(&body, 300)));
         page.pen.note(Event::Closed(Why::Done));
-        return Some(Heard::default());
+        return Heard::default();
     }
-    let between = Duration::from_millis(2 * asked.every_ms) + scene.answer() + padding;
-    let patience =
-        Patience { first: lasts, between, enough: None, weighs: !matches!(asked.kind, Kind::Resumed | Kind::Together) };
-    Some(listen(scene, page, ROUTE, &mut answer, patience).await)
+    let between = Duration::from_millis(2 * asked.every_ms) + scene.answer() + padding(asked);
+    let weighs = !matches!(asked.kind, Kind::Resumed | Kind::Together);
+    let patience = Patience { first: lasts(scene, asked), between, enough: None, weighs };
+    listen(scene, page, ROUTE, &mut answer, patience).await
 }
 
 #[cfg(test)]

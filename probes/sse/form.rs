@@ -20,6 +20,9 @@ pub struct Form {
     /// Not chunked: its end is that of the connection (RFC 9112 section 6.3), as an HTTP/1.0 server answers.
     #[serde(default, skip_serializing_if = "is_default")]
     pub close_delimited: bool,
+    /// Over HTTP/2, as browsers ask wherever it is agreed on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub http2: bool,
 }
 
 /// The content types that are compared.
@@ -78,6 +81,9 @@ impl Form {
     /// What it is, as reports say it; empty for the plain one.
     pub fn words(&self) -> String {
         let mut words = Vec::new();
+        if self.http2 {
+            words.push("HTTP/2".to_owned());
+        }
         if !is_default(&self.media_type) {
             words.push(format!("Content-Type: {}", self.media_type.as_str()));
         }
@@ -103,6 +109,7 @@ impl Form {
             accepts_anything: self.accepts_anything || other.accepts_anything,
             uncompressed: self.uncompressed || other.uncompressed,
             close_delimited: self.close_delimited || other.close_delimited,
+            http2: self.http2 || other.http2,
         })
     }
 
@@ -112,6 +119,7 @@ impl Form {
             && (self.accepts_anything || !other.accepts_anything)
             && (self.uncompressed || !other.uncompressed)
             && (self.close_delimited || !other.close_delimited)
+            && (self.http2 || !other.http2)
     }
 }
 
@@ -127,26 +135,44 @@ fn single() -> [Form; 5] {
     ]
 }
 
+/// Two departures each: a rule may ask for both. That of the charset is a spelling of the plain one.
+fn pairs() -> impl Iterator<Item = Form> {
+    let notable = || single().into_iter().filter(|form| form.media_type != MediaType::WithCharset);
+    notable().enumerate().flat_map(move |(n, one)| notable().skip(n + 1).filter_map(move |other| one.and(other)))
+}
+
 /// A beat of many small events, and one of few: the mean times, and as many events as take as long as the plain stream.
 const BEATS: [(u64, u32); 2] = [(50, 66), (1_000, 4)];
 
+/// The form at other beats.
+fn beats(form: Form) -> impl Iterator<Item = Asked> {
+    BEATS.into_iter().map(move |(every_ms, count)| Asked { kind: Kind::Varied, count, every_ms, form })
+}
+
 /// The streams that are compared with the plain one, which has `count` events every `every_ms`. One departure at a time in a standard
-/// run; two at a time in a deep one: a rule may ask for both.
+/// run, two at a time in a deep one.
 pub(super) fn departures(depth: Depth, count: u32, every_ms: u64) -> Vec<Asked> {
     let of = |form: Form| Asked { kind: Kind::Varied, count, every_ms, form };
-    let singles = || single().into_iter();
-    let mut all: Vec<Asked> = Vec::new();
-    if depth != Depth::Quick {
-        all.extend(singles().map(of));
-        all.extend(BEATS.map(|(every_ms, count)| Asked { kind: Kind::Varied, count, every_ms, form: Form::default() }));
+    match depth {
+        Depth::Quick => Vec::new(),
+        Depth::Standard => single().map(of).into_iter().chain(beats(Form::default())).collect(),
+        Depth::Deep => single().map(of).into_iter().chain(beats(Form::default())).chain(pairs().map(of)).collect(),
     }
-    if depth == Depth::Deep {
-        // That of the charset is a spelling of the plain one.
-        let notable = || singles().filter(|form| form.media_type != MediaType::WithCharset);
-        let pairs = notable().enumerate().flat_map(|(n, one)| notable().skip(n + 1).filter_map(move |other| one.and(other)));
-        all.extend(pairs.map(of));
+}
+
+/// The same over HTTP/2, but for what is not chunked, which no stream of HTTP/2 is: those of a row share a connection. What depends on
+/// the form may stop what is beside it; so the plain form and its beats have one of their own.
+pub(super) fn over_http2(depth: Depth, count: u32, every_ms: u64) -> Vec<Vec<Asked>> {
+    let plain = Form { http2: true, ..Form::default() };
+    let of = |form: Form| Asked { kind: Kind::Varied, count, every_ms, form: Form { http2: true, ..form } };
+    let chunked = |form: &Form| !form.close_delimited;
+    let first = || std::iter::once(of(plain)).chain(beats(plain)).collect();
+    let others = || single().into_iter().filter(chunked).map(of).collect();
+    match depth {
+        Depth::Quick => Vec::new(),
+        Depth::Standard => vec![first(), others()],
+        Depth::Deep => vec![first(), others(), pairs().filter(chunked).map(of).collect()],
     }
-    all
 }
 
 #[cfg(test)]
@@ -164,6 +190,11 @@ mod tests {
         let words: std::collections::BTreeSet<String> =
             deep.iter().map(|asked| format!("{} {}", asked.form.words(), asked.every_ms)).collect();
         assert_eq!(words.len(), deep.len(), "{words:?}");
+        for (depth, rows) in [(Depth::Quick, &[][..]), (Depth::Standard, &[3, 4]), (Depth::Deep, &[3, 4, 3])] {
+            let over_http2 = over_http2(depth, 12, 300);
+            assert_eq!(over_http2.iter().map(Vec::len).collect::<Vec<_>>(), rows);
+            assert!(over_http2.concat().iter().all(|asked| asked.form.http2 && !asked.form.close_delimited));
+        }
         // None takes longer than the plain one by more than a beat.
         assert!(deep.iter().all(|asked| u64::from(asked.count) * asked.every_ms <= 12 * 300 + 1_000));
     }
@@ -176,5 +207,8 @@ mod tests {
         assert!(!closed.contains(&text) && !text.contains(&both));
         assert_eq!(both.words(), "Content-Type: text/plain and not chunked");
         assert!(closed.suits_event_source() && !both.suits_event_source());
+        let over_http2 = Form { http2: true, ..text };
+        assert!(over_http2.contains(&text) && !text.contains(&over_http2));
+        assert_eq!(over_http2.words(), "HTTP/2 and Content-Type: text/plain");
     }
 }

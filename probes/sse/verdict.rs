@@ -57,6 +57,7 @@ pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec
     let limited = together::limited(evidence, around);
     // What is hurt only because there is no room for it says nothing of its form.
     if limited.is_none() && findings.is_empty() && of(Kind::Plain).is_some() {
+        findings.extend(forms::over_http2(evidence, around));
         findings.extend(forms::hurt(evidence, around));
     }
     findings.extend(limited);

@@ -1,6 +1,7 @@
 //! What depends on the form of a stream: which other forms mend the plain one, and which are hurt where it is not.
 
 use super::*;
+use crate::timeline::End;
 
 /// What can become of a form. A cut in the middle is left out: one that no other stream of the run shares is no rule. So is a
 /// head that comes late: of so many streams, one has lost a segment before long.
@@ -10,6 +11,9 @@ const HURT: &[(Code, &str)] = &[
     (TRICKLED, "in a trickle"),
     (ONE_EVENT_BEHIND, "one event behind"),
     (DELAYED, "late"),
+    (CONTENT_TYPE_CHANGED, "given another type"),
+    (CONTENT_ALTERED, "altered"),
+    (DUPLICATED, "repeated"),
 ];
 
 fn varied(evidence: &[Exchange<Asked>]) -> impl Iterator<Item = &Exchange<Asked>> {
@@ -22,9 +26,10 @@ pub(super) fn mend(findings: &mut [Finding], evidence: &[Exchange<Asked>], aroun
     // Another beat mends nothing: the application has the one that it has.
     let mending: Vec<Form> =
         varied(evidence).filter(|one| one.asked.form != Form::default()).filter(clean).map(|one| one.asked.form).collect();
-    // Where all arrive, it is not the form: the plain one had bad luck, or the run was slow at first.
-    let formed = varied(evidence).filter(|one| one.asked.form != Form::default()).count();
-    if mending.is_empty() || mending.len() == formed {
+    // Where all of the plain one's own version arrive, it is not the form: the plain one had bad luck, or the run was slow at first.
+    let formed = varied(evidence).filter(|one| one.asked.form != Form::default() && !one.asked.form.http2).count();
+    let arrived = mending.iter().filter(|form| !form.http2).count();
+    if mending.is_empty() || (formed > 0 && arrived == formed) {
         return;
     }
     // Two departures say nothing where one is enough.
@@ -44,36 +49,100 @@ pub(super) fn mend(findings: &mut [Finding], evidence: &[Exchange<Asked>], aroun
     }
 }
 
+/// The plain form over HTTP/2.
+const OVER_HTTP2: Form = Form {
+    http2: true,
+    media_type: MediaType::EventStream,
+    accepts_anything: false,
+    uncompressed: false,
+    close_delimited: false,
+};
+
+/// What became of a form, if that is no accident.
+fn fault(one: &Exchange<Asked>, around: &Circumstances) -> Option<(Finding, &'static str)> {
+    let found = stream(one, around);
+    let of = |wanted: Code| found.iter().find(|finding| finding.code == wanted).cloned();
+    // The other streams on its connection say that the path was there.
+    let silent = of(CUT).filter(|cut| one.asked.form.http2 && cut.number("received") == Some(0));
+    let hurt = HURT.iter().find_map(|(code, words)| Some((of(*code)?, *words)));
+    hurt.or(silent.map(|cut| (cut, "silent"))).filter(|_| says_something(one))
+}
+
+/// What becomes of the plain form over HTTP/2, where over HTTP/1.1 it is as it should. The same must have become of another form, which
+/// had another connection.
+pub(super) fn over_http2(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let usual_ms = usual_ms(evidence)?;
+    let one = varied(evidence).find(|one| one.asked.form == OVER_HTTP2 && one.asked.every_ms == usual_ms)?;
+    // What comes late on two connections at one time may be late because the path was busy: that is no more than a form's note.
+    let (mut finding, _) = fault(one, around).filter(|(finding, _)| finding.code != DELAYED)?;
+    let elsewhere = |other: &&Exchange<Asked>| other.asked.form.http2 && other.asked.form != OVER_HTTP2;
+    let other =
+        varied(evidence).filter(elsewhere).find(|other| fault(other, around).is_some_and(|(f, _)| f.code == finding.code))?;
+    finding.summary = format!("Over HTTP/2: {} Over HTTP/1.1 the stream arrives as it is sent.", finding.summary);
+    // No EventSource can choose.
+    let finding = finding.with("form", OVER_HTTP2.words()).with("mended_by", "HTTP/1.1").with("mended_for_event_source", false);
+    Some(finding.seen_on([&one.record, &other.record]))
+}
+
+fn usual_ms(evidence: &[Exchange<Asked>]) -> Option<u64> {
+    evidence.iter().find(|one| one.asked.kind == Kind::Plain).map(|plain| plain.asked.every_ms)
+}
+
 /// The forms that do not arrive as the plain stream does, which is as it should.
 pub(super) fn hurt(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
-    let fault = |exchange: &Exchange<Asked>| {
-        let found = stream(exchange, around);
-        HURT.iter().find(|(code, _)| found.iter().any(|finding| finding.code == *code)).map(|(code, words)| (*code, *words))
+    let usual_ms = usual_ms(evidence)?;
+    let mut hurt: Vec<_> = varied(evidence).filter_map(|one| Some((one, fault(one, around)?))).collect();
+    // Streams of HTTP/2 share connections, the plain form's and the others': what befalls all of one and none of the other is its fate.
+    let of_row = |plain: bool| move |one: &Exchange<Asked>| one.asked.form.http2 && (one.asked.form == OVER_HTTP2) == plain;
+    let hurt_of = |plain: bool| hurt.iter().filter(|(one, _)| of_row(plain)(one)).count();
+    let all_of = |plain: bool| varied(evidence).filter(|one| of_row(plain)(one)).count();
+    let fate_of = |plain: bool| hurt_of(!plain) == 0 && all_of(plain) > 1 && hurt_of(plain) == all_of(plain);
+    let fates: Vec<bool> = [true, false].into_iter().filter(|plain| fate_of(*plain)).collect();
+    hurt.retain(|(one, _)| !fates.iter().any(|plain| of_row(*plain)(one)));
+    // What departs in more ways says nothing where one of them hurts by itself.
+    let least = |one: &Asked| {
+        let within = |other: &Asked| {
+            one.form.contains(&other.form) && (other.every_ms == usual_ms || other.every_ms == one.every_ms) && other != one
+        };
+        !hurt.iter().any(|(other, _)| within(&other.asked))
     };
-    let hurt: Vec<_> = varied(evidence).filter_map(|one| Some((one, fault(one)?))).collect();
-    // A pair says nothing where one of the two is hurt by itself.
-    let least = |one: &Exchange<Asked>| {
-        let form = one.asked.form;
-        !hurt
-            .iter()
-            .any(|(other, _)| other.asked.form != form && other.asked.form != Form::default() && form.contains(&other.asked.form))
-    };
-    let told: Vec<_> = hurt.iter().filter(|(one, _)| least(one)).collect();
+    let over_http2 = over_http2(evidence, around);
+    let told: Vec<_> =
+        hurt.iter().filter(|(one, _)| least(&one.asked) && !(one.asked.form == OVER_HTTP2 && over_http2.is_some())).collect();
     if told.is_empty() {
         return None;
     }
-    let named: Vec<String> = told.iter().map(|(one, (_, how))| format!("with {} it is {how}", name(&one.asked))).collect();
+    let named: Vec<String> =
+        told.iter().map(|(one, (_, how))| format!("with {} it is {how}", name(&one.asked, usual_ms))).collect();
     let summary = format!("The plain stream arrives as it is sent; another form of it does not: {}.", named.join("; "));
+    let what = |finding: &Finding| finding.code.id.trim_start_matches("sse.");
     let forms: Vec<String> =
-        told.iter().map(|(one, (code, _))| format!("{}: {}", name(&one.asked), code.id.trim_start_matches("sse."))).collect();
+        told.iter().map(|(one, (fault, _))| format!("{}: {}", name(&one.asked, usual_ms), what(fault))).collect();
     Some(Finding::new(OTHER_FORMS_HURT, summary).with("forms", forms).seen_on(told.iter().map(|(one, _)| &one.record)))
 }
 
-fn name(asked: &Asked) -> String {
-    match asked.form.words() {
-        words if words.is_empty() => format!("an event each {} ms", asked.every_ms),
-        words => words,
-    }
+/// Whether what became of a stream can be laid at its form's door: over HTTP/2, not the end of the connection before it was answered, nor
+/// that there was no room for it (REFUSED_STREAM, RFC 9113 section 8.7), nor that it was never asked for.
+fn says_something(one: &Exchange<Asked>) -> bool {
+    let record = &one.record;
+    let asked = record.client.first(|e| *e == Event::Request).is_some();
+    let unanswered = record.response.is_none();
+    let by_end = unanswered
+        && match record.client.ended() {
+            Some((_, End::StreamReset(code))) => *code == REFUSED_STREAM,
+            ended => ended.is_some(),
+        };
+    !one.asked.form.http2 || (asked && !by_end)
+}
+
+/// Where it was not processed, and may be asked again.
+const REFUSED_STREAM: u32 = 7;
+
+/// How a stream departs from the plain one, which has an event each `usual_ms`.
+fn name(asked: &Asked, usual_ms: u64) -> String {
+    let form = Some(asked.form.words()).filter(|words| !words.is_empty());
+    let beat = (asked.every_ms != usual_ms).then(|| format!("an event each {} ms", asked.every_ms));
+    form.into_iter().chain(beat).collect::<Vec<_>>().join(" and ")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::testing::{around, beside, check, distorted, doubts, far, headers, rec
 use crate::transport::Leg;
 
 /// When the server sends twelve events: the gaps are half and one and a half times 300 ms in turn.
-const SENT: [u64; 12] = [160, 310, 760, 910, 1360, 1510, 1960, 2110, 2560, 2710, 3160, 3310];
+pub(super) const SENT: [u64; 12] = [160, 310, 760, 910, 1360, 1510, 1960, 2110, 2560, 2710, 3160, 3310];
 const OPEN: &str = "opened@0 request@0 200@15 got:comment0@15";
 const OPEN_SERVER: &str = "request@10 200@10 sent:comment0@10";
 

@@ -1,14 +1,18 @@
 //! A plain stream, and others that depart from it.
 
-use super::super::tests::{events, late, sent, stream};
+use super::super::tests::{SENT, events, late, sent, stream};
 use super::*;
 use crate::company::Company;
 use crate::testing::{around, beside, check, headers};
 
-const TEXT: Form = Form { media_type: MediaType::Text, accepts_anything: false, uncompressed: false, close_delimited: false };
+const TEXT: Form =
+    Form { media_type: MediaType::Text, accepts_anything: false, uncompressed: false, close_delimited: false, http2: false };
 const ANY: Form = Form { accepts_anything: true, media_type: MediaType::EventStream, ..TEXT };
 const CLOSED: Form = Form { close_delimited: true, accepts_anything: false, ..ANY };
 const BOTH: Form = Form { accepts_anything: true, ..TEXT };
+const OVER_HTTP2: Form = Form { http2: true, media_type: MediaType::EventStream, ..TEXT };
+const TEXT_OVER_HTTP2: Form = Form { http2: true, ..TEXT };
+const ANY_OVER_HTTP2: Form = Form { http2: true, ..ANY };
 
 fn of(form: Form, client: &str, server: &str) -> Exchange<Asked> {
     let mut one = stream(Kind::Varied, client, server);
@@ -86,6 +90,9 @@ fn what_mends_the_plain_one() {
     assert_eq!(by(&held, &[(TEXT, &well), (ANY, &held), (BOTH, &well)]), (text, Some(false.into())));
     let both = Some("Content-Type: text/plain and Accept: */*".to_owned());
     assert_eq!(by(&held, &[(TEXT, &held), (ANY, &held), (BOTH, &well)]), (both, Some(false.into())));
+    let http2 = Some("HTTP/2".to_owned());
+    assert_eq!(by(&held, &[(TEXT, &held), (ANY, &held), (OVER_HTTP2, &well), (TEXT_OVER_HTTP2, &well)]), (http2, None));
+    assert_eq!(by(&held, &[(TEXT, &well), (ANY, &well), (OVER_HTTP2, &well), (TEXT_OVER_HTTP2, &held)]), (None, None));
     // Where everything but the plain one arrives, it was an accident.
     assert_eq!(by(&held, &[(TEXT, &well), (ANY, &well), (CLOSED, &well)]), (None, None));
     assert_eq!(by(&held, &[(TEXT, &held), (ANY, &held)]), (None, None));
@@ -100,6 +107,79 @@ fn what_mends_the_plain_one() {
     let by = found[0].word("mended_by").unwrap();
     assert!(by.starts_with("X-Accel-Buffering: no") && by.ends_with(" or Content-Type: text/plain"), "{by}");
     assert!(!found[0].measured.contains_key("mended_for_event_source"));
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_is_hurt_over_http2() {
+    let (well, held) = (late(5), held());
+    let forms = |plain: &str, text: &str, any: &str, others: &[(Form, &str)]| {
+        let own = [(OVER_HTTP2, plain), (TEXT_OVER_HTTP2, text), (ANY_OVER_HTTP2, any)];
+        let found = found(&late(5), &[&own[..], others].concat());
+        found.first().and_then(|finding| finding.measured.get("forms").cloned()).unwrap_or_default()
+    };
+    assert_eq!(forms(&well, &well, &well, &[]), serde_json::Value::Null);
+    // Alone on one connection.
+    assert_eq!(forms(&held, &well, &well, &[(OVER_HTTP2, &well)]), serde_json::json!(["HTTP/2: buffered-until-end"]));
+    assert_eq!(forms(&well, &held, &well, &[]), serde_json::json!(["HTTP/2 and Content-Type: text/plain: buffered-until-end"]));
+    // What hurts over HTTP/1.1, too, is not about HTTP/2.
+    assert_eq!(forms(&well, &held, &well, &[(TEXT, &held)]), serde_json::json!(["Content-Type: text/plain: buffered-until-end"]));
+    // All of one connection, and nothing of the other.
+    assert_eq!(forms(&well, &held, &held, &[]), serde_json::Value::Null);
+    // Not the form's doing: an end of the connection, no room, HTTP/2 not agreed on.
+    for nothing in ["opened@0 request@0 fin@20", "opened@0 request@0 stream-reset:7@20", "opened@0 done@0"] {
+        let all = [stream(Kind::Plain, &late(5), &sent()), of(OVER_HTTP2, &well, &sent()), of(TEXT_OVER_HTTP2, nothing, "empty")];
+        check(&[(nothing, judge(&all, &around()), "")]);
+    }
+    let reset = of(TEXT_OVER_HTTP2, "opened@0 request@0 stream-reset:2@20", "empty");
+    let all = [stream(Kind::Plain, &late(5), &sent()), of(OVER_HTTP2, &well, &sent()), reset, of(ANY_OVER_HTTP2, &well, &sent())];
+    check(&[("a form is refused", judge(&all, &around()), "sse.other-forms-hurt transport=sse outcome=note")]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn the_plain_form_over_http2_is_judged_as_the_plain_stream() {
+    let (well, held, slow, five) = (late(5), held(), late(805), format!("{} reset@1450", events(|n, at| (n <= 5).then_some(at + 5))));
+    let behind = format!("{} complete@3766", events(|n, _| Some(SENT.get(n as usize).map_or(3_765, |next| next + 5))));
+    let over = |plain1: &str, plain: &str, text: &str| {
+        found(plain1, &[(OVER_HTTP2, plain), (TEXT_OVER_HTTP2, text), (ANY_OVER_HTTP2, &well), (TEXT, plain1)])
+    };
+    check(&[
+        ("held to its end, on two connections", over(&well, &held, &held),
+         "sse.buffered-until-end form=HTTP/2 mended_by=HTTP/1.1 mended_for_event_source=false transport=sse outcome=broken"),
+        ("late, as when the path is busy", over(&well, &slow, &slow), "sse.other-forms-hurt outcome=note"),
+        ("one event behind", over(&well, &behind, &behind), "sse.one-event-behind form=HTTP/2 outcome=degraded"),
+        ("nothing comes", over(&well, "gave-up@7400", "gave-up@7400"), "sse.cut received=0 form=HTTP/2"),
+        ("one connection late, and a stream of the other held: two accidents", over(&well, &slow, &held), "sse.other-forms-hurt"),
+        ("cut in the middle, which is another probe's to tell", over(&well, &five, &five), ""),
+        ("over HTTP/1.1, too", over(&held, &held, &held), "sse.buffered-until-end outcome=broken"),
+    ]);
+    let both = over(&held, &held, &held);
+    assert!(!both[0].measured.contains_key("form"));
+}
+
+/// A beat over HTTP/2 says nothing where the same beat is hurt over HTTP/1.1.
+#[test]
+fn another_beat_over_http2() {
+    let held = held();
+    let at = |form, every_ms, client: &str| {
+        let mut one = of(form, client, &sent());
+        one.asked.every_ms = every_ms;
+        one
+    };
+    let forms = |slow: &str| {
+        let well = late(5);
+        let all = [
+            stream(Kind::Plain, &late(5), &sent()),
+            at(Form::default(), 299, slow),
+            at(OVER_HTTP2, 300, &well),
+            at(OVER_HTTP2, 299, &held),
+            at(ANY_OVER_HTTP2, 300, &well),
+        ];
+        judge(&all, &around()).first().map(|finding| finding.measured["forms"].clone())
+    };
+    assert_eq!(forms(&late(5)), Some(serde_json::json!(["HTTP/2 and an event each 299 ms: buffered-until-end"])));
+    assert_eq!(forms(&held), Some(serde_json::json!(["an event each 299 ms: buffered-until-end"])));
 }
 
 #[test]

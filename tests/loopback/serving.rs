@@ -341,3 +341,22 @@ fn an_authority_gives_a_certificate_and_it_is_kept() {
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept).unwrap().permissions());
     assert_eq!(mode & 0o077, 0, "the key is nobody else's");
 }
+
+/// One that had other work may be about to end; each part of what is asked over HTTP/2 has a connection to itself.
+#[test]
+fn a_websocket_over_http2_has_a_connection_of_its_own() {
+    let serve = Serve::start();
+    let ran = check(&["--leg", "https", "--only", "h2", "--pin", &serve.pin, &serve.https]);
+    let report = ran.json();
+    let all = report["probes"]["h2"]["evidence"]["https"].as_array().unwrap();
+    let of = |part: &str| -> Vec<&Value> {
+        let of = all.iter().filter(|one| one["asked"]["part"] == part);
+        of.map(|one| &one["record"]["opened"]["local"]).collect()
+    };
+    let (crowd, before, websocket) = (of("crowd"), of("before"), of("web-socket"));
+    assert_eq!((crowd.len(), before.len()), (8, 1), "{}", ran.stdout);
+    assert!(crowd.iter().all(|local| *local == crowd[0]), "{}", ran.stdout);
+    assert_eq!(websocket, before, "{}", ran.stdout);
+    assert_ne!(websocket[0], crowd[0], "{}", ran.stdout);
+    assert_eq!(all.last().unwrap()["asked"]["settings"]["websockets"], true, "{}", ran.stdout);
+}

@@ -200,7 +200,10 @@ fn part(finding: &Finding, all: &[Finding]) -> Part {
             let resets = word("end") == "reset";
             one(format!("cap-lifetime:only={only},age={}ms{}", number("age_ms").unwrap_or(0), by(resets)))
         }
-        id if id.starts_with("sse.") && word("form") == "HTTP/2" => Part::Cannot("the lab holds no streams of HTTP/2"),
+        "sse.buffered-until-end" if word("form") == "HTTP/2" => plays("edit-http2:holds=answers"),
+        id if id.starts_with("sse.") && word("form") == "HTTP/2" => {
+            Part::Cannot("of streams of HTTP/2 the lab plays no more than that they are held to their end")
+        }
         "sse.buffered-until-end" if mended() => plays("hold-stream:hint=obeyed"),
         "sse.buffered-until-end" if word("content_encoding") == "gzip" => plays("compress-stream"),
         "sse.buffered-until-end" => plays("hold-stream"),

@@ -1,4 +1,4 @@
-//! Edits HTTP/2 (RFC 9113): what the server has set, and how long streams live.
+//! Edits HTTP/2 (RFC 9113): what the server has set, how long streams live, and when answers arrive.
 
 use super::decrypt::Decrypt;
 use super::{Entry, Kind, Layer, Middlebox, Onward, Parameter, relay};
@@ -35,6 +35,12 @@ pub(super) const ENTRY: Entry = Entry {
             means: "which streams it resets: those of an age, or those that brought nothing for so long",
         },
         Parameter { name: "after", kind: Kind::Seconds, default: "10", means: "that age, or that silence" },
+        Parameter {
+            name: "holds",
+            kind: Kind::Choice(&["nothing", "answers"]),
+            default: "nothing",
+            means: "whether what an answer brings is held until its end; a WebSocket is none",
+        },
     ],
     build: |spec, kit| {
         let edit = EditHttp2 {
@@ -42,6 +48,7 @@ pub(super) const ENTRY: Entry = Entry {
             websockets: spec.word("websockets").to_owned(),
             resets: spec.word("resets").to_owned(),
             after: spec.seconds("after"),
+            holds: spec.word("holds") == "answers",
         };
         let mut inspection = Decrypt::around(Arc::new(edit), kit);
         inspection.inspects = true;
@@ -56,6 +63,7 @@ struct EditHttp2 {
     websockets: String,
     resets: String,
     after: Duration,
+    holds: bool,
 }
 
 /// How a client of HTTP/2 begins (RFC 9113 section 3.4).
@@ -201,6 +209,9 @@ impl EditHttp2 {
             }
             if frame.kind() == HEADERS {
                 streams.open.insert(stream, Instant::now());
+                if self.holds && frame.flag() {
+                    streams.held.insert(stream, Vec::new());
+                }
             }
             if streams.ended.contains(&stream) {
                 continue;
@@ -221,11 +232,26 @@ impl EditHttp2 {
             if streams.ended.contains(&stream) {
                 continue;
             }
+            let ends = matches!(frame.kind(), HEADERS | DATA) && frame.flag();
+            match (frame.kind(), streams.held.get_mut(&stream)) {
+                (DATA, Some(held)) if !ends => {
+                    held.push(frame);
+                    continue;
+                }
+                _ if ends || frame.kind() == RST_STREAM => {
+                    for held in streams.held.remove(&stream).unwrap_or_default() {
+                        if !write(client, &held).await {
+                            return false;
+                        }
+                    }
+                }
+                _ => {}
+            }
             match frame.kind() {
                 RST_STREAM => {
                     streams.open.remove(&stream);
                 }
-                HEADERS | DATA if frame.flag() => {
+                _ if ends => {
                     streams.open.remove(&stream);
                 }
                 DATA if self.resets == "silent" => {
@@ -267,6 +293,8 @@ struct Streams {
     open: BTreeMap<u32, Instant>,
     /// Those that were ended here: nothing of theirs passes any more.
     ended: BTreeSet<u32>,
+    /// What is held of answers that have not ended: no more than what the client's windows allow.
+    held: BTreeMap<u32, Vec<Frame>>,
 }
 
 impl Streams {

@@ -107,6 +107,7 @@ pub const CASES: &[Case] = &[
     on(TLS, case("edit-http2:websockets=refused", &["h2.websocket-broken", "tls.intercepted-trusted-root"], "sse")),
     on(TLS, case("edit-http2:resets=old,after=3", &["h2.stream-reset", "tls.intercepted-trusted-root"], "sse")),
     on(TLS, case("edit-http2:resets=silent,after=3", &["h2.silent-stream-ended", "tls.intercepted-trusted-root"], "sse")),
+    on(TLS, case("edit-http2:holds=answers", &["sse.buffered-until-end", "tls.intercepted-trusted-root"], "long-polling")),
     on(TLS, case("end-client-hello:by=fin", HELLO_ENDED, "none")),
     // Silence may be a lost segment: what is not heard is not refused.
     on(TLS, case("end-client-hello:by=silence", &["reach.connect-timed-out"], "none")),

@@ -90,6 +90,20 @@ pub(crate) async fn edit_http2() {
     sleep(Duration::from_secs(60)).await;
     server.sends(frame(DATA, 0, 1, b"event")).await;
     client.gets(frame(DATA, 0, 1, b"event")).await;
+    // What is held comes with the end of its answer, in order; heads do not wait, nor does what goes both ways.
+    let (mut client, mut server) = begun("edit-http2:holds=answers", &[(3, 100), (4, 65_535), (8, 1)]).await;
+    for asked in [frame(HEADERS, END_STREAM, 1, b"a whole request"), frame(HEADERS, 0, 3, b"a request that goes on")] {
+        client.sends(&asked[..]).await;
+        server.gets(asked).await;
+    }
+    let (one, two) = (frame(DATA, 0, 1, b"one"), frame(DATA, END_STREAM, 1, b"two"));
+    for passes in [frame(HEADERS, 0, 1, b"a head"), frame(DATA, 0, 3, b"a message")] {
+        server.sends([&one[..], &passes].concat()).await;
+        client.gets(passes).await;
+    }
+    client.hears_nothing(60).await;
+    server.sends(&two[..]).await;
+    client.gets([&one[..], &one, &two].concat()).await;
     // What is no HTTP/2 passes.
     requests_pass("edit-http2").await;
     streams_pass("edit-http2").await;

@@ -34,6 +34,7 @@ pub(crate) static SCHEDULES: &[Schedule] = &[
     // The shortest silence of a quick run is as long as this.
     Schedule { rows: "cut-streams:after=1", instead: "cut-streams:after=1", flags: &["--idle", "6"] },
     // Other forms of a stream are tried only where there is time for them.
+    Schedule { rows: "holds=answers", instead: "holds=answers", flags: &["--idle", "21"] },
     Schedule { rows: "which=text", instead: "which=text", flags: &["--idle", "21"] },
     Schedule { rows: "which=not-asked-for", instead: "which=not-asked-for", flags: &["--idle", "21"] },
     Schedule { rows: "which=close-delimited", instead: "which=close-delimited", flags: &["--idle", "21"] },

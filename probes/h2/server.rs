@@ -1,7 +1,8 @@
 //! The server's half: the session, event streams, and a WebSocket that echoes.
 
 use super::{BULK_BYTES, FIRST};
-use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
+use crate::io::events::MEDIA_TYPE;
+use crate::io::streaming::{Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
 use crate::timeline::{Event, What, Why};
 use http::StatusCode;

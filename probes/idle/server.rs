@@ -1,6 +1,7 @@
 //! The server's half: keeps still, speaks first when asked to, or shows that it is alive, in one way.
 
-use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
+use crate::io::events::MEDIA_TYPE;
+use crate::io::streaming::{Schedule, stream_reply};
 use crate::io::testify::{Beat, Call, Manner, Reply, converse};
 use crate::timeline::What;
 use std::time::Duration;

@@ -14,6 +14,7 @@ pub mod observe;
 pub mod pen;
 pub mod pipe;
 pub mod proof;
+pub mod streaming;
 pub mod testify;
 pub mod websocket;
 

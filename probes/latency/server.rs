@@ -1,6 +1,7 @@
 //! The server's half: echoes frames and the bodies of requests, and streams beside them.
 
-use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
+use crate::io::events::MEDIA_TYPE;
+use crate::io::streaming::{Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
 use crate::timeline::{Event, What};
 use crate::wire::Message;

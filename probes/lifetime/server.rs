@@ -1,7 +1,8 @@
 //! The server's half: echoes, or streams an event at a steady beat.
 
 use super::Asked;
-use crate::io::events::{MEDIA_TYPE, Schedule, stream_reply};
+use crate::io::events::MEDIA_TYPE;
+use crate::io::streaming::{Schedule, stream_reply};
 use crate::io::testify::{Call, Manner, Reply, converse};
 use crate::transport::Transport;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The server's half: streams numbered events at an irregular beat, and goes on where a reconnecting client left off.
 
 use super::{MediaType, PADDED_STEPS, padded_size};
-use crate::io::events::{Schedule, stream_reply};
+use crate::io::streaming::{Schedule, stream_reply};
 use crate::io::testify::{Call, Reply};
 use std::time::Duration;
 

@@ -117,7 +117,8 @@ struct State {
     may_read: Option<u64>,
     ended: Option<(Instant, End)>,
     carried: Carried,
-    held: bool,
+    /// By how many.
+    held: u16,
     parked: Option<Box<dyn Stream>>,
 }
 
@@ -232,15 +233,16 @@ impl Observer {
     /// Keeps this end open whatever its owner does, until [`Observer::release`]: so that an end that the path made at one
     /// side is not passed on to the other by us.
     pub fn hold(&self) {
-        self.0.lock().held = true;
+        let mut state = self.0.lock();
+        state.held = state.held.saturating_add(1);
     }
 
-    /// Lets go of a held stream: it closes now if its owner has dropped it.
+    /// Lets go of a held stream, once for each time that it was held: with the last, it closes if its owner has dropped it.
     pub fn release(&self) {
         let parked = {
             let mut state = self.0.lock();
-            state.held = false;
-            state.parked.take()
+            state.held = state.held.saturating_sub(1);
+            if state.held == 0 { state.parked.take() } else { None }
         };
         drop(parked);
     }
@@ -255,7 +257,7 @@ impl Shared {
 impl Drop for Io {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        if state.held {
+        if state.held > 0 {
             state.parked = self.inner.take();
         }
     }
@@ -324,7 +326,7 @@ impl AsyncWrite for Io {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.shared.lock().held {
+        if self.shared.lock().held > 0 {
             return Poll::Ready(Ok(()));
         }
         self.stream()?.poll_shutdown(cx)

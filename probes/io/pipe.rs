@@ -323,10 +323,13 @@ mod tests {
         let (a, mut b) = pipe(Link::default());
         let observer = a.observer();
         observer.hold();
+        observer.hold();
         drop(a);
-        let waited = tokio::time::timeout(Duration::from_secs(9), b.read_u8()).await;
-        assert!(waited.is_err(), "no FIN while held");
-        observer.release();
+        for _ in 0..2 {
+            let waited = tokio::time::timeout(Duration::from_secs(9), b.read_u8()).await;
+            assert!(waited.is_err(), "no FIN while held");
+            observer.release();
+        }
         assert_eq!(b.read_u8().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 

@@ -9,7 +9,7 @@ use crate::below::{RawHead, TlsEnd};
 use crate::timeline::{End, Event, What, Why};
 use crate::wire::{Message, PROOF_HEADER};
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -143,7 +143,9 @@ impl Call {
     /// From now on, messages of this call may have [`LARGEST_BYTES`]; or this is the answer, because there are too many of its kind already
     /// or the operator wants smaller ones.
     pub async fn enlarge(&mut self) -> Option<Reply> {
-        let wait = if self.message >= MESSAGE_BYTES { LARGE_WAITS } else { Duration::ZERO };
+        // Over HTTP/2 messages are small, whatever is wanted.
+        let wanted = self.message >= MESSAGE_BYTES && self.request.version() != Version::HTTP_2;
+        let wait = if wanted { LARGE_WAITS } else { Duration::ZERO };
         let taken = timeout(wait, self.large.take()).await;
         let (Ok(Ok(())), false) = (taken, wait.is_zero()) else {
             let reply = self.answer(StatusCode::SERVICE_UNAVAILABLE, What::Body);

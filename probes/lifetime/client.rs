@@ -36,7 +36,8 @@ pub(super) async fn observe(scene: Scene, sheet: Sheet<Asked>) {
         let (scene, sheet) = (&scene, &sheet);
         async move {
             sleep_until(scene.clock.moment(at_ms)).await;
-            let busy_ms = until.saturating_sub(scene.clock.ms()).max(1_000);
+            // Where the run began slowly, the silent ones are late as well: what counts is how old this one becomes.
+            let busy_ms = until.saturating_sub(scene.clock.ms()).max(longest.saturating_sub(beside)).max(1_000);
             let asked = Asked { transport, busy_ms, every_ms };
             let page = sheet.ask(asked);
             match transport {

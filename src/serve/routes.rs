@@ -16,6 +16,7 @@ use proxyprobe_probes::exchange::{Proof, RequestHead};
 use proxyprobe_probes::h2::Offered;
 use proxyprobe_probes::io::Observer;
 use proxyprobe_probes::io::heads::{seen, version};
+use proxyprobe_probes::io::pen::Quota;
 use proxyprobe_probes::io::testify::{Call, Large, Reply, full};
 use proxyprobe_probes::refusal::Refusal;
 use proxyprobe_probes::timeline::{Event, Why};
@@ -27,7 +28,7 @@ use proxyprobe_probes::wire::{
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
@@ -178,22 +179,19 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
         if run.prover.examine(word(&request, "proof").unwrap_or_default(), nonce, route) != Proof::Valid {
             return plain(StatusCode::FORBIDDEN, "A run's record is read with the proof of its key.\n");
         }
-        // They are written down as JSON, and kept until they have left: no run and no connection has many of them.
-        let (Ok(here), Ok(own)) = (came.pages.acquire_owned().await, run.pages.clone().acquire_owned().await) else {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, UNREADABLE);
-        };
         let from = word(&request, "page").and_then(|page| page.parse().ok()).unwrap_or(0);
+        // What the request brought goes before anything is waited for: a connection may have a hundred of them.
+        drop((request, first));
+        let unreadable = || {
+            server.0.metrics.refused(NO_RECORD);
+            plain(StatusCode::SERVICE_UNAVAILABLE, UNREADABLE)
+        };
+        let Some(places) = places(run, came.pages).await else { return unreadable() };
         let page = match &server.0.fleet {
             Some(fleet) => fleet.page(run, from).await,
             None => Ok(run.page(from, server.lag_since(run.began))),
         };
-        return match page {
-            Ok(page) => proven_page(run, nonce, &page, [here, own]),
-            Err(_) => {
-                server.0.metrics.refused(NO_RECORD);
-                plain(StatusCode::SERVICE_UNAVAILABLE, UNREADABLE)
-            }
-        };
+        return page.ok().and_then(|page| proven_page(run, nonce, &page, places)).unwrap_or_else(unreadable);
     }
     if route == REPORT_ROUTE {
         return match came.arrival.refusal {
@@ -241,9 +239,18 @@ async fn within(server: &Server, run: &Arc<Run>, nonce: &str, route: &str, arriv
     probe.testify(call).await
 }
 
+/// Places for a page of a record: a connection has one, a run a few. First comes the connection's, so that one that is slow keeps a
+/// single place of its run.
+async fn places(run: &Run, here: Arc<Semaphore>) -> Option<[OwnedSemaphorePermit; 2]> {
+    let both = async { Ok::<_, AcquireError>([here.acquire_owned().await?, run.pages.clone().acquire_owned().await?]) };
+    timeout(PAGE_WAITS, both).await.ok()?.ok()
+}
+
+/// How long a page waits for others to leave: a client waits 3.5 s for the head of an answer, and learns of it.
+const PAGE_WAITS: Duration = Duration::from_secs(3);
 /// Said where a record cannot be read.
 const UNREADABLE: &str = "The record of this run cannot be read now.\n";
-/// The name, in metrics, of a record that was asked for while the store was lost.
+/// The name, in metrics, of a record that was asked for and could not be given: the store was lost, or there was no room.
 const NO_RECORD: &str = "no-record";
 /// How long a report may take to arrive: a megabyte on a path of 256 kbit/s, and room.
 const REPORT_TIME: Duration = Duration::from_secs(60);
@@ -307,26 +314,35 @@ fn proven_reply(proof: &str) -> http::response::Builder {
     Response::builder().header(header::CONTENT_TYPE, "text/plain; charset=utf-8").header(PROOF_HEADER, proof)
 }
 
-/// The same of a page of a record, which gives these places back when the last of it is taken.
-fn proven_page(run: &Run, nonce: &str, page: &WitnessPage, places: [OwnedSemaphorePermit; 2]) -> Reply {
+/// The same of a page of a record, which gives these places back when the last of it is taken. Until then it takes from what the
+/// records of all runs may have.
+fn proven_page(run: &Run, nonce: &str, page: &WitnessPage, places: [OwnedSemaphorePermit; 2]) -> Option<Reply> {
     let proof = run.prover.token(nonce, WITNESS_ROUTE);
     let json = serde_json::to_string(page).unwrap_or_default();
-    let text = Bytes::from_owner(Text(format!("{proof}\n{json}"), places));
+    let text = format!("{proof}\n{json}");
+    let room = Quota::within(text.len(), &run.memory);
+    if !room.take(text.len()) {
+        return None;
+    }
+    let text = Bytes::from_owner(Text { text, _kept: (places, room) });
     let reply = proven_reply(&proof).header(header::CONTENT_LENGTH, text.len());
     let piece = move |at: usize| Ok(Frame::data(text.slice(at..text.len().min(at + PIECE_BYTES))));
     let pieces = (0..proof.len() + 1 + json.len()).step_by(PIECE_BYTES).map(piece);
-    reply.body(StreamBody::new(stream::iter(pieces)).boxed_unsync()).unwrap_or_default()
+    Some(reply.body(StreamBody::new(stream::iter(pieces)).boxed_unsync()).unwrap_or_default())
 }
 
 /// What the library is given of a page at once: over HTTP/1 it copies that.
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Text, and what is given back with it.
-struct Text(String, #[expect(dead_code, reason = "it is only dropped")] [OwnedSemaphorePermit; 2]);
+struct Text {
+    text: String,
+    _kept: ([OwnedSemaphorePermit; 2], Arc<Quota>),
+}
 
 impl AsRef<[u8]> for Text {
     fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Run {
     pub(super) began: Instant,
     /// How many bytes it may still be sent.
     pub(super) sent: Arc<Quota>,
+    /// What the records of all runs may have, and their pages on the way.
+    pub(super) memory: Arc<Quota>,
     /// How many pages of its record may be on their way.
     pub(super) pages: Arc<Semaphore>,
     /// How many datagrams it may still have answered.
@@ -169,6 +171,7 @@ impl Runs {
             datagrams: Quota::of(DATAGRAMS),
             large: self.door.large(&ticket),
             limits: self.limits,
+            memory: self.memory.clone(),
             record: Quota::within(self.limits.record, &self.memory),
             notes: Mutex::default(),
             report_left: AtomicBool::new(false),

@@ -6,7 +6,7 @@ use proxyprobe_probes::products::marks_in;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Records cut values to this many bytes, or to a multiple of it.
+/// Records cut values to this many bytes, or to a multiple of it; with escapes they are a few more.
 const PIECE: usize = 1024;
 
 /// The tokens of one report: the same name has the same token everywhere in it.
@@ -77,16 +77,23 @@ impl Tokens {
         if !self.shares() || text.is_empty() || text.starts_with("(text-") || text == "(not recorded)" {
             return text.to_owned();
         }
-        let mut rest = text;
+        let (mut rest, cut) = text.strip_suffix('…').map_or((text, false), |kept| (kept, true));
         let mut tokens = String::new();
-        while let Some((piece, more)) = rest.split_at_checked(PIECE).filter(|(_, more)| !more.is_empty()) {
+        while let Some((piece, more)) = rest.split_at_checked(PIECE).filter(|(_, more)| cut || !more.is_empty()) {
             tokens.push_str(&self.piece(piece));
             rest = more;
         }
-        // What says that it was cut goes on saying so.
-        match rest {
-            "…" => tokens.push('…'),
-            last => tokens.push_str(&self.piece(last)),
+        // Behind the last whole piece of what was cut stands what the whole has no token for.
+        if !cut || tokens.is_empty() {
+            tokens.push_str(&self.piece(rest));
+        }
+        // A mark may stand over the end of a piece, or behind the last.
+        let lost: Vec<&str> = marks_in(text).into_iter().filter(|mark| !tokens.contains(mark)).collect();
+        if !lost.is_empty() {
+            tokens.push_str(&self.piece(&lost.join(" ")));
+        }
+        if cut {
+            tokens.push('…');
         }
         tokens
     }

@@ -48,6 +48,13 @@ fn what_a_record_cut_is_still_the_beginning_of_the_whole() {
         assert!(whole.starts_with(kept) && whole != kept && other != whole, "{cut} {whole} {other}");
         assert_eq!(tokens.foreign(&cut), cut);
     }
+    let mut tokens = Tokens::new(Redaction::Share);
+    let escaped = format!("\t{}", "x".repeat(3_000));
+    let of = |limit| Untrusted::from_bytes(escaped.as_bytes(), limit);
+    let (whole, cut) = (tokens.foreign(of(4_096).as_str()), tokens.foreign(of(1_024).as_str()));
+    assert!(whole.starts_with(cut.strip_suffix('…').unwrap()), "{cut} {whole}");
+    let marked = format!("{}zscaler{}", "y".repeat(1_020), "y".repeat(100));
+    assert!(tokens.foreign(&marked).contains("zscaler"));
 }
 
 #[test]

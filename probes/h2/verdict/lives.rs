@@ -52,14 +52,16 @@ pub(super) fn death<'a>(one: &'a Exchange<Asked>, around: &Circumstances) -> Opt
 /// How long streams live, busy and silent.
 pub(super) fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
     let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part && answered(&one.record));
-    let at_once = |one: &&Exchange<Asked>| matches!(one.asked.part, Part::Crowd | Part::Beside);
-    let crowd = evidence.iter().filter(at_once).find_map(|one| death(one, around).filter(|death| death.how != SILENCE));
+    let crowd = at_once(evidence, around);
     let busy = of(Part::Busy);
     let of_busy = busy.and_then(|one| death(one, around));
     // In silence, nothing at all, or nothing of a whole crowd, may be a gap of the path or a buffer: that is other probes' to tell.
     let told = |death: &Death<'_>| death.how != SILENCE || death.age > 0;
-    if let Some(death) = of_busy.filter(told).or(crowd) {
-        return Some(judged(&death, around, || {
+    let of_busy = of_busy.filter(told).map(|death| (death, true));
+    if let Some((death, is_rule)) = of_busy.or(crowd) {
+        let grew_older = busy.is_some_and(|one| grew_as_old(one, death.age));
+        let accident = (!is_rule).then_some(if grew_older { Doubt::Contradicted } else { Doubt::Unclear });
+        return Some(judged(&death, around, accident, || {
             let age = death.age;
             let text = format!(
                 "Over HTTP/2, an event stream that is never silent is ended {} after it opened ({}).",
@@ -83,19 +85,13 @@ pub(super) fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Opti
         });
     };
     // Without a busy one that grew as old, it may be the age that ends them.
-    let lived_on = |one: &Exchange<Asked>| {
-        let opened = one.record.client.first(|e| matches!(e, Event::Response(_)));
-        let heard = one.record.client.last(|e| matches!(e, Event::Received(What::Event, ..)));
-        let age = opened.zip(heard).map_or(0, |(opened, heard)| heard.saturating_sub(opened));
-        age.saturating_add(one.asked.every_ms) >= death.age
-    };
-    if !busy.is_some_and(lived_on) {
+    if !busy.is_some_and(|one| grew_as_old(one, death.age)) {
         let doubt = around.doubt(death.record, death.at).unwrap_or(Doubt::Unclear);
         return Some(inconclusive(doubt, "How long streams live over HTTP/2").seen_on([death.record]));
     }
     let complete = pinged.is_some_and(|one| one.record.client.received(What::Event).contains(&one.asked.events()));
     let alike = of_pinged.is_some_and(|pinged| pinged.how == death.how && pinged.age.abs_diff(death.age) <= ALIKE_MS);
-    Some(judged(&death, around, || {
+    Some(judged(&death, around, None, || {
         // What is not told is found out when the server speaks.
         let told = death.how != SILENCE;
         let after = if told { death.age } else { silent.asked.lasts_ms };
@@ -114,9 +110,33 @@ pub(super) fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Opti
     }))
 }
 
-/// A finding about an end, or why there is none.
-fn judged(death: &Death<'_>, around: &Circumstances, found: impl FnOnce() -> Finding) -> Finding {
-    let doubt = around.unfinished(death.record).or_else(|| around.doubt(death.record, death.at));
+/// An end among the streams that share connections, and whether it is more than the fate of one connection: the stream itself was
+/// reset, or streams of both connections ended.
+fn at_once<'a>(evidence: &'a [Exchange<Asked>], around: &Circumstances) -> Option<(Death<'a>, bool)> {
+    let of = |part: Part| {
+        let ends = evidence.iter().filter(move |one| one.asked.part == part).filter_map(|one| death(one, around));
+        ends.filter(|death| death.how != SILENCE).collect::<Vec<_>>()
+    };
+    let (crowd, beside) = (of(Part::Crowd), of(Part::Beside));
+    let both = !crowd.is_empty() && !beside.is_empty();
+    let alone = |death: &Death<'_>| matches!(death.record.client.ended(), Some((_, End::StreamReset(_))));
+    let mut ends: Vec<_> = crowd.into_iter().chain(beside).collect();
+    let chosen = ends.iter().position(alone);
+    let is_rule = both || chosen.is_some();
+    (!ends.is_empty()).then(|| (ends.swap_remove(chosen.unwrap_or(0)), is_rule))
+}
+
+/// Whether the events of a stream kept coming until it was as old as another one was at its end.
+fn grew_as_old(one: &Exchange<Asked>, age: u64) -> bool {
+    let opened = one.record.client.first(|e| matches!(e, Event::Response(_)));
+    let heard = one.record.client.last(|e| matches!(e, Event::Received(What::Event, ..)));
+    let lived = opened.zip(heard).map_or(0, |(opened, heard)| heard.saturating_sub(opened));
+    lived.saturating_add(one.asked.every_ms) >= age
+}
+
+/// A finding about an end, or why there is none: `accident` where the evidence itself says that it is no rule.
+fn judged(death: &Death<'_>, around: &Circumstances, accident: Option<Doubt>, found: impl FnOnce() -> Finding) -> Finding {
+    let doubt = around.unfinished(death.record).or_else(|| around.doubt(death.record, death.at)).or(accident);
     let finding = match doubt {
         Some(doubt) => inconclusive(doubt, "How long streams live over HTTP/2"),
         None => found().on(Transport::Sse),

@@ -2,6 +2,8 @@ use super::*;
 use crate::below::TlsEnd;
 use crate::testing::{around, check, distorted, doubts, record};
 
+mod accidents;
+
 const ANSWERED: &str = "opened@0 request@1 200@11 done@12";
 const HAD: &str = "request@6 200@6 done@6";
 /// A stream of eight events that came to its end, as both ends saw it.

@@ -17,6 +17,9 @@ const SILENCE: &str = "silence";
 /// A stream that was refused before anything was done with it (RFC 9113 section 7).
 const REFUSED_STREAM: u32 = 7;
 
+/// Statuses by which gateways speak of a moment (RFC 6585 section 4, RFC 9110 sections 15.6.3 to 15.6.5): one of them alone is no rule.
+const OF_A_MOMENT: [u16; 4] = [429, 502, 503, 504];
+
 /// Judges all of it.
 pub(super) fn judge(evidence: &[Exchange<Asked>], around: &Circumstances) -> Vec<Finding> {
     let Some(first) = evidence.iter().find(|one| one.asked.part == Part::First) else { return Vec::new() };
@@ -170,6 +173,16 @@ fn fate(record: &Record) -> Option<String> {
     ending(record).map(|(_, how)| how)
 }
 
+/// Whether somebody else answered with a status that speaks of a moment.
+fn of_a_moment(record: &Record) -> bool {
+    record.proof != Proof::Valid && record.response.as_ref().is_some_and(|head| OF_A_MOMENT.contains(&head.status))
+}
+
+/// How a stream was refused, or ended before its time, or that nothing more came of it.
+fn trouble(one: &Exchange<Asked>, around: &Circumstances) -> Option<String> {
+    if answered(&one.record) { lives::death(one, around).map(|death| death.how) } else { fate(&one.record) }
+}
+
 /// When and how the other side ended a request or its answer, or that the client waited for it in vain.
 fn ending(record: &Record) -> Option<(u64, String)> {
     let Some((at, end)) = record.client.ended() else {
@@ -297,7 +310,14 @@ fn websocket(first: &Exchange<Asked>, evidence: &[Exchange<Asked>], around: &Cir
     let arrived = record.witness != Witness::Empty;
     // The connection had ended before, or takes no more requests: a browser opens another one.
     let gone = record.response.is_none() && !arrived && !matches!(record.client.ended(), Some((_, End::StreamReset(_))) | None);
-    if gone || (how == SILENCE && around.under_way(record)) {
+    let of_a_moment = how == format!("reset-{REFUSED_STREAM}") || of_a_moment(record);
+    // What befalls the connection may have befallen the path: the streams beside it know.
+    let of_the_stream = matches!(record.client.ended(), Some((_, End::StreamReset(_) | End::Complete | End::CloseFrame(_))));
+    let of_the_path = !how.starts_with("status-") && !of_the_stream && {
+        let beside = |one: &&Exchange<Asked>| matches!(one.asked.part, Part::Crowd | Part::Beside | Part::Unread);
+        evidence.iter().filter(beside).any(|one| trouble(one, around).is_some())
+    };
+    if gone || of_a_moment || of_the_path || (how == SILENCE && around.under_way(record)) {
         return Some(inconclusive(Doubt::Unclear, "Whether WebSockets go by HTTP/2").seen_on([record]));
     }
     let there = if arrived { "the server had the request" } else { "the request never came to the server" };

@@ -33,3 +33,38 @@ fn the_end_of_one_connection() {
         ),
     ]);
 }
+
+/// A WebSocket, and the streams that run at the same time.
+#[test]
+fn a_websocket_in_a_bad_moment() {
+    let dead = ("opened@0 request@1 200@11 gave-up@3512", "request@6 200@6 sent:greeting0@6");
+    let ended = ("opened@0 request@1 200@11 fin@40", "request@6 200@6 sent:greeting0@6 fin@35");
+    let silent = ("opened@0 request@1 200@11 gave-up@5500", STREAMED);
+    let refused = ("opened@0 request@1 stream-reset:7@11", "empty");
+    let said = |websocket: (&str, &str), part: Part, stream: (&str, &str)| {
+        let alive = one(Part::Crowd, 2_000, 250, LIVED, STREAMED);
+        let websocket = one(Part::WebSocket, 0, 0, websocket.0, websocket.1);
+        judge(&[first(BETWEEN, ANSWERED, HAD), alive, one(part, 2_000, 250, stream.0, stream.1), websocket], &around())
+    };
+    let well = (LIVED, STREAMED);
+    let status = |status: u16| said((&format!("opened@0 request@1 {status}@11 unproven done@12"), "empty"), Part::Beside, well);
+    let unclear = "h2.inconclusive reason=unclear";
+    check(&[
+        ("no room for it", said(refused, Part::Beside, well), unclear),
+        ("a gateway that is busy", status(429), unclear),
+        ("a gateway that gets no answer", status(502), unclear),
+        ("a gateway that is overloaded", status(503), unclear),
+        ("a gateway that waits in vain", status(504), unclear),
+        ("a gateway that fails at it", status(500), "h2.websocket-broken how=status-500"),
+        ("silent, beside what lives", said(dead, Part::Beside, well), "h2.websocket-broken how=silence arrived=true"),
+        ("silent, and one of the crowd too", said(dead, Part::Crowd, silent), unclear),
+        ("silent, and the unread one too", said(dead, Part::Unread, ("opened@0 request@1 gave-up@3500", "empty")), unclear),
+        ("closed, beside what lives", said(ended, Part::Beside, well), "h2.websocket-broken how=closed"),
+        ("closed, and another one too", said(ended, Part::Beside, CLOSED), "h2.inconclusive reason=unclear | h2.inconclusive"),
+        (
+            "reset by itself, whatever else is",
+            said(("opened@0 request@1 stream-reset:13@11", "empty"), Part::Crowd, silent),
+            "h2.websocket-broken how=reset-13",
+        ),
+    ]);
+}

@@ -122,7 +122,7 @@ pub(super) fn hurt(evidence: &[Exchange<Asked>], around: &Circumstances) -> Opti
 }
 
 /// Whether what became of a stream can be laid at its form's door: over HTTP/2, not the end of the connection before it was answered, nor
-/// that there was no room for it (REFUSED_STREAM, RFC 9113 section 8.7), nor that it was never asked for.
+/// that there was no room for it (REFUSED_STREAM, RFC 9113 section 8.7), nor that it was never asked for, nor trouble of a moment.
 fn says_something(one: &Exchange<Asked>) -> bool {
     let record = &one.record;
     let asked = record.client.first(|e| *e == Event::Request).is_some();
@@ -132,8 +132,13 @@ fn says_something(one: &Exchange<Asked>) -> bool {
             Some((_, End::StreamReset(code))) => *code == REFUSED_STREAM,
             ended => ended.is_some(),
         };
-    !one.asked.form.http2 || (asked && !by_end)
+    let of_a_moment = record.response.as_ref().is_some_and(|head| OF_A_MOMENT.contains(&head.status));
+    !one.asked.form.http2 || (asked && !by_end && !of_a_moment)
 }
+
+/// Statuses by which gateways speak of a moment (RFC 6585 section 4, RFC 9110 sections 15.6.3 to 15.6.5). The connections of HTTP/2 are
+/// asked at the same instant, so that one moment meets all of them.
+const OF_A_MOMENT: [u16; 4] = [429, 502, 503, 504];
 
 /// Where it was not processed, and may be asked again.
 const REFUSED_STREAM: u32 = 7;

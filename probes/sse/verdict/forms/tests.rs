@@ -190,3 +190,23 @@ fn each_is_compared_with_the_type_that_it_was_sent_as() {
     let found = super::super::stream(&text, &around());
     assert_eq!(found[0].code, CONTENT_TYPE_CHANGED);
 }
+
+/// Both connections are asked at the same instant: what passes by itself may have met both.
+#[test]
+fn a_gateway_in_trouble_over_http2() {
+    let well = late(5);
+    let over = |status: u16| {
+        let refused = format!("unproven opened@0 request@0 {status}@20 foreign@21 done@21");
+        found(&well, &[(OVER_HTTP2, &refused), (TEXT_OVER_HTTP2, &refused), (ANY_OVER_HTTP2, &well), (TEXT, &well)])
+    };
+    let refused = |status: u16| format!("sse.refused form=HTTP/2 status={status} outcome=broken");
+    check(&[
+        ("busy", over(429), ""),
+        ("bad gateway", over(502), ""),
+        ("unavailable", over(503), ""),
+        ("late", over(504), ""),
+        ("forbidden", over(403), &refused(403)),
+        ("not allowed", over(405), &refused(405)),
+        ("HTTP/2 not supported", over(505), &refused(505)),
+    ]);
+}

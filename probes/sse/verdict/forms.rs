@@ -69,13 +69,18 @@ fn fault(one: &Exchange<Asked>, around: &Circumstances) -> Option<(Finding, &'st
 }
 
 /// What becomes of the plain form over HTTP/2, where over HTTP/1.1 it is as it should. The same must have become of another form, which
-/// had another connection.
+/// had another connection, and which is as it should be over HTTP/1.1, too.
 pub(super) fn over_http2(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
     let usual_ms = usual_ms(evidence)?;
     let one = varied(evidence).find(|one| one.asked.form == OVER_HTTP2 && one.asked.every_ms == usual_ms)?;
     // What comes late on two connections at one time may be late because the path was busy: that is no more than a form's note.
     let (mut finding, _) = fault(one, around).filter(|(finding, _)| finding.code != DELAYED)?;
-    let elsewhere = |other: &&Exchange<Asked>| other.asked.form.http2 && other.asked.form != OVER_HTTP2;
+    let clean_over_http1 = |asked: &Asked| {
+        let twin = Asked { form: Form { http2: false, ..asked.form }, ..*asked };
+        varied(evidence).any(|one| one.asked == twin && stream(one, around).is_empty())
+    };
+    let elsewhere =
+        |other: &&Exchange<Asked>| other.asked.form.http2 && other.asked.form != OVER_HTTP2 && clean_over_http1(&other.asked);
     let other =
         varied(evidence).filter(elsewhere).find(|other| fault(other, around).is_some_and(|(f, _)| f.code == finding.code))?;
     finding.summary = format!("Over HTTP/2: {} Over HTTP/1.1 the stream arrives as it is sent.", finding.summary);

@@ -210,3 +210,18 @@ fn a_gateway_in_trouble_over_http2() {
         ("HTTP/2 not supported", over(505), &refused(505)),
     ]);
 }
+
+/// What is hurt over HTTP/1.1, too, is no second witness against HTTP/2, nor is what was not tried there.
+#[test]
+fn a_second_witness_against_http2_is_clean_over_http1() {
+    let (well, held) = (late(5), held());
+    let said = |others: &[(Form, &str)]| {
+        let own: [(Form, &str); 3] = [(OVER_HTTP2, &held), (TEXT_OVER_HTTP2, &held), (ANY_OVER_HTTP2, &well)];
+        found(&well, &[&own[..], others].concat())
+    };
+    check(&[
+        ("clean over HTTP/1.1", said(&[(TEXT, &well)]), "sse.buffered-until-end form=HTTP/2"),
+        ("held over HTTP/1.1, too", said(&[(TEXT, &held), (ANY, &well)]), "sse.other-forms-hurt outcome=note"),
+        ("not tried over HTTP/1.1", said(&[(ANY, &well)]), "sse.other-forms-hurt outcome=note"),
+    ]);
+}

@@ -249,6 +249,10 @@ fn queued(crowd: &[&Exchange<Asked>]) -> Option<u32> {
     (late >= 2).then(|| u32::try_from(crowd.len() - late).unwrap_or(u32::MAX))
 }
 
+/// Beyond this round trip, the stream that was not read may be late: its 16 KiB come 4 KiB at a time, and with so few segments under way
+/// each lost one costs a timeout, which backs off to seconds (RFC 6298 section 5).
+const LONG_PATH_MS: u64 = 150;
+
 /// Whether a stream that is not read stops another one, and goes on when it is read (RFC 9113 section 5.2).
 fn flow_control(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
     let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part);
@@ -271,7 +275,17 @@ fn flow_control(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<
         (None, Some(ended)) => (&unread.record, ended, "the-same-stream"),
         (None, None) => return None,
     };
-    if let Some(doubt) = around.unfinished(record).or_else(|| around.doubt(record, at)) {
+    // What stops on another connection, too, is the path's; what ends with its neighbour does not ask what was read.
+    let silent = how == SILENCE;
+    let crowd = || evidence.iter().filter(|one| one.asked.part == Part::Crowd);
+    let same = which == "the-same-stream";
+    let lived = answered(&beside.record) && beside.record.client.received(What::Event).contains(&beside.asked.events());
+    let accident = || match silent {
+        true if crowd().any(|one| trouble(one, around).as_deref() == Some(SILENCE)) => Some(Doubt::PathStalled),
+        true => (same && around.round_trip_ms > LONG_PATH_MS).then_some(Doubt::OwnLoad),
+        false => (same && !lived).then_some(Doubt::Unclear),
+    };
+    if let Some(doubt) = around.unfinished(record).or_else(|| around.doubt(record, at)).or_else(accident) {
         return Some(inconclusive(doubt, "Whether a stream that is not read stops others").seen_on([record]));
     }
     let text = match which {

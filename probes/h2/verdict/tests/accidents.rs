@@ -68,3 +68,46 @@ fn a_websocket_in_a_bad_moment() {
         ),
     ]);
 }
+
+#[test]
+fn a_stall_of_the_path_is_none_of_a_window() {
+    let read = (
+        "opened@0 request@1 200@11 got:event1@1100 got:event2@1110 done@1110",
+        "request@6 200@6 sent:event1@250 sent:event2@1105 done@1106",
+    );
+    let stuck = ("opened@0 request@1 200@11 gave-up@8000", "request@6 200@6 sent:event1@250");
+    let reset = ("opened@0 request@1 200@11 stream-reset:3@800", "request@6 200@6 sent:event1@250 fin@795");
+    let silent = ("opened@0 request@1 200@11 gave-up@4000", STREAMED);
+    let well = (LIVED, STREAMED);
+    let said = |unread: (&str, &str), beside: (&str, &str), in_crowd: (&str, &str), around: &Circumstances| {
+        let all = [
+            first(BETWEEN, ANSWERED, HAD),
+            one(Part::Crowd, 2_000, 250, LIVED, STREAMED),
+            one(Part::Crowd, 2_000, 250, in_crowd.0, in_crowd.1),
+            one(Part::Unread, 500, 250, unread.0, unread.1),
+            one(Part::Beside, 2_000, 250, beside.0, beside.1),
+        ];
+        judge(&all, around)
+    };
+    let (near, distant) = (around(), Circumstances { round_trip_ms: 151, ..around() });
+    let (same, other) = ("h2.flow-control-stalled stalled=the-same-stream", "h2.flow-control-stalled stalled=another-stream");
+    check(&[
+        ("reset, beside what lives", said(reset, well, well, &near), "h2.flow-control-stalled how=reset-3"),
+        (
+            "reset, and the connection closed",
+            said(reset, CLOSED, well, &near),
+            "h2.inconclusive reason=unclear | h2.inconclusive reason=unclear",
+        ),
+        (
+            "reset, and the one beside was never answered",
+            said(reset, ("opened@0 request@1 gave-up@3500", "empty"), well, &near),
+            "h2.inconclusive reason=unclear",
+        ),
+        ("it does not go on", said(stuck, well, well, &near), same),
+        ("it does not go on, on a long path", said(stuck, well, well, &distant), "h2.inconclusive reason=own-load"),
+        ("reset, on a long path", said(reset, well, well, &distant), "h2.flow-control-stalled how=reset-3"),
+        ("another one stops, on a long path", said(read, silent, well, &distant), other),
+        ("it does not go on, nor does one elsewhere", said(stuck, well, silent, &near), "h2.inconclusive reason=path-stalled"),
+        ("another one stops, and one elsewhere", said(read, silent, silent, &near), "h2.inconclusive reason=path-stalled"),
+    ]);
+}

@@ -154,6 +154,9 @@ fn no_answer(record: &Record, around: &Circumstances) -> Option<Finding> {
         return Some(inconclusive(doubt, "A request over HTTP/2"));
     }
     let how = fate(record)?;
+    if of_a_moment(record) {
+        return Some(inconclusive(Doubt::Unclear, "A request over HTTP/2"));
+    }
     let arrived = record.witness != Witness::Empty;
     // One request that is not heard of may be late: the run itself keeps a slow path busy.
     if how == SILENCE && (arrived || around.under_way(record) || around.opening_overlapped) {

@@ -111,3 +111,20 @@ fn a_stall_of_the_path_is_none_of_a_window() {
         ("another one stops, and one elsewhere", said(read, silent, silent, &near), "h2.inconclusive reason=path-stalled"),
     ]);
 }
+
+#[test]
+fn a_gateway_in_trouble_answers_the_first_request() {
+    let said = |status: u16| {
+        let client = format!("opened@0 request@1 {status}@11 unproven done@12");
+        judge(&[first(BETWEEN, &client, "empty")], &around())
+    };
+    let unclear = "h2.inconclusive reason=unclear";
+    check(&[
+        ("429", said(429), unclear),
+        ("502", said(502), unclear),
+        ("503", said(503), unclear),
+        ("504", said(504), unclear),
+        ("500", said(500), "h2.no-answer how=status-500"),
+        ("403", said(403), "h2.no-answer how=status-403"),
+    ]);
+}

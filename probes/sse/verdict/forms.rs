@@ -59,13 +59,13 @@ const OVER_HTTP2: Form = Form {
 };
 
 /// What became of a form, if that is no accident.
-fn fault(one: &Exchange<Asked>, around: &Circumstances) -> Option<(Finding, &'static str)> {
+fn fault(one: &Exchange<Asked>, evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<(Finding, &'static str)> {
     let found = stream(one, around);
     let of = |wanted: Code| found.iter().find(|finding| finding.code == wanted).cloned();
     // The other streams on its connection say that the path was there.
     let silent = of(CUT).filter(|cut| one.asked.form.http2 && cut.number("received") == Some(0));
     let hurt = HURT.iter().find_map(|(code, words)| Some((of(*code)?, *words)));
-    hurt.or(silent.map(|cut| (cut, "silent"))).filter(|_| says_something(one))
+    hurt.or(silent.map(|cut| (cut, "silent"))).filter(|_| says_something(one, evidence))
 }
 
 /// What becomes of the plain form over HTTP/2, where over HTTP/1.1 it is as it should. The same must have become of another form, which
@@ -74,15 +74,16 @@ pub(super) fn over_http2(evidence: &[Exchange<Asked>], around: &Circumstances) -
     let usual_ms = usual_ms(evidence)?;
     let one = varied(evidence).find(|one| one.asked.form == OVER_HTTP2 && one.asked.every_ms == usual_ms)?;
     // What comes late on two connections at one time may be late because the path was busy: that is no more than a form's note.
-    let (mut finding, _) = fault(one, around).filter(|(finding, _)| finding.code != DELAYED)?;
+    let (mut finding, _) = fault(one, evidence, around).filter(|(finding, _)| finding.code != DELAYED)?;
     let clean_over_http1 = |asked: &Asked| {
         let twin = Asked { form: Form { http2: false, ..asked.form }, ..*asked };
         varied(evidence).any(|one| one.asked == twin && stream(one, around).is_empty())
     };
     let elsewhere =
         |other: &&Exchange<Asked>| other.asked.form.http2 && other.asked.form != OVER_HTTP2 && clean_over_http1(&other.asked);
-    let other =
-        varied(evidence).filter(elsewhere).find(|other| fault(other, around).is_some_and(|(f, _)| f.code == finding.code))?;
+    let other = varied(evidence)
+        .filter(elsewhere)
+        .find(|other| fault(other, evidence, around).is_some_and(|(f, _)| f.code == finding.code))?;
     finding.summary = format!("Over HTTP/2: {} Over HTTP/1.1 the stream arrives as it is sent.", finding.summary);
     // No EventSource can choose.
     let finding = finding.with("form", OVER_HTTP2.words()).with("mended_by", "HTTP/1.1").with("mended_for_event_source", false);
@@ -96,14 +97,15 @@ fn usual_ms(evidence: &[Exchange<Asked>]) -> Option<u64> {
 /// The forms that do not arrive as the plain stream does, which is as it should.
 pub(super) fn hurt(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
     let usual_ms = usual_ms(evidence)?;
-    let mut hurt: Vec<_> = varied(evidence).filter_map(|one| Some((one, fault(one, around)?))).collect();
-    // Streams of HTTP/2 share connections, the plain form's and the others': what befalls all of one and none of the other is its fate.
-    let of_row = |plain: bool| move |one: &Exchange<Asked>| one.asked.form.http2 && (one.asked.form == OVER_HTTP2) == plain;
-    let hurt_of = |plain: bool| hurt.iter().filter(|(one, _)| of_row(plain)(one)).count();
-    let all_of = |plain: bool| varied(evidence).filter(|one| of_row(plain)(one)).count();
-    let fate_of = |plain: bool| hurt_of(!plain) == 0 && all_of(plain) > 1 && hurt_of(plain) == all_of(plain);
-    let fates: Vec<bool> = [true, false].into_iter().filter(|plain| fate_of(*plain)).collect();
-    hurt.retain(|(one, _)| !fates.iter().any(|plain| of_row(*plain)(one)));
+    let mut hurt: Vec<_> = varied(evidence).filter_map(|one| Some((one, fault(one, evidence, around)?))).collect();
+    // Streams of HTTP/2 share connections: what befalls all of one and none of the others is its fate.
+    let rows: Vec<usize> = hurt.iter().filter_map(|(one, _)| row(&one.asked.form)).collect();
+    let all_of = |wanted: usize| varied(evidence).filter(|one| row(&one.asked.form) == Some(wanted)).count();
+    let fate = rows.first().copied().filter(|first| {
+        let all = all_of(*first);
+        all > 1 && rows.len() == all && rows.iter().all(|row| row == first)
+    });
+    hurt.retain(|(one, _)| fate.is_none() || row(&one.asked.form) != fate);
     // What departs in more ways says nothing where one of them hurts by itself.
     let least = |one: &Asked| {
         let within = |other: &Asked| {
@@ -126,9 +128,16 @@ pub(super) fn hurt(evidence: &[Exchange<Asked>], around: &Circumstances) -> Opti
     Some(Finding::new(OTHER_FORMS_HURT, summary).with("forms", forms).seen_on(told.iter().map(|(one, _)| &one.record)))
 }
 
+/// Which connection of HTTP/2 a form is asked on: one has the plain form, one has single departures, one has pairs of them.
+fn row(form: &Form) -> Option<usize> {
+    let departures = [form.media_type != MediaType::EventStream, form.accepts_anything, form.uncompressed];
+    form.http2.then(|| departures.into_iter().filter(|departs| *departs).count())
+}
+
 /// Whether what became of a stream can be laid at its form's door: over HTTP/2, not the end of the connection before it was answered, nor
-/// that there was no room for it (REFUSED_STREAM, RFC 9113 section 8.7), nor that it was never asked for, nor trouble of a moment.
-fn says_something(one: &Exchange<Asked>) -> bool {
+/// that there was no room for it (REFUSED_STREAM, RFC 9113 section 8.7), nor that it was never asked for, nor trouble of a moment,
+/// nor that nobody heard of it while a neighbour on its connection was answered.
+fn says_something(one: &Exchange<Asked>, evidence: &[Exchange<Asked>]) -> bool {
     let record = &one.record;
     let asked = record.client.first(|e| *e == Event::Request).is_some();
     let unanswered = record.response.is_none();
@@ -138,7 +147,12 @@ fn says_something(one: &Exchange<Asked>) -> bool {
             ended => ended.is_some(),
         };
     let of_a_moment = record.response.as_ref().is_some_and(|head| OF_A_MOMENT.contains(&head.status));
-    !one.asked.form.http2 || (asked && !by_end && !of_a_moment)
+    let neighbour = |other: &Exchange<Asked>| row(&other.asked.form) == row(&one.asked.form) && other.record.response.is_some();
+    let unheard_of = unanswered
+        && record.witness == Witness::Empty
+        && record.client.first(|e| *e == Event::GaveUp).is_some()
+        && varied(evidence).any(neighbour);
+    !one.asked.form.http2 || (asked && !by_end && !of_a_moment && !unheard_of)
 }
 
 /// Statuses by which gateways speak of a moment (RFC 6585 section 4, RFC 9110 sections 15.6.3 to 15.6.5). The connections of HTTP/2 are

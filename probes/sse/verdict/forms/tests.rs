@@ -225,3 +225,28 @@ fn a_second_witness_against_http2_is_clean_over_http1() {
         ("not tried over HTTP/1.1", said(&[(ANY, &well)]), "sse.other-forms-hurt outcome=note"),
     ]);
 }
+
+/// A stream of which nobody heard says nothing beside one that was answered; and three connections are three.
+#[test]
+fn the_fate_of_one_connection_or_of_one_stream() {
+    let (well, held) = (late(5), held());
+    let kept = of(TEXT_OVER_HTTP2, "opened@0 request@0 gave-up@7400", "empty");
+    let with = |others: &[(Form, &str)]| {
+        let others = others.iter().map(|(form, client)| of(*form, client, &sent()));
+        let all = [stream(Kind::Plain, &well, &sent()), of(OVER_HTTP2, &well, &sent()), kept.clone()];
+        judge(&all.into_iter().chain(others).collect::<Vec<_>>(), &around())
+    };
+    let both = Form { http2: true, ..BOTH };
+    let neither = Form { uncompressed: true, ..ANY_OVER_HTTP2 };
+    let pairs = |text: &str, one: &str, other: &str| {
+        let forms = [(OVER_HTTP2, &*well), (TEXT_OVER_HTTP2, text), (ANY_OVER_HTTP2, &well), (both, one), (neither, other)];
+        found(&well, &forms)
+    };
+    check(&[
+        ("never heard of, beside one that was answered", with(&[(ANY_OVER_HTTP2, &well)]), ""),
+        ("never heard of, and nothing beside it", with(&[(both, &well)]), "sse.other-forms-hurt"),
+        ("all of the third connection", pairs(&well, &held, &held), ""),
+        ("one of the third connection", pairs(&well, &held, &well), "sse.other-forms-hurt"),
+        ("all of the third, and one of the second", pairs(&held, &held, &held), "sse.other-forms-hurt"),
+    ]);
+}

@@ -61,7 +61,7 @@ pub(super) fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Opti
     if let Some((death, is_rule)) = of_busy.or(crowd) {
         let grew_older = busy.is_some_and(|one| grew_as_old(one, death.age));
         let accident = (!is_rule).then_some(if grew_older { Doubt::Contradicted } else { Doubt::Unclear });
-        return Some(judged(&death, around, accident, || {
+        let found = judged(&death, around, accident, || {
             let age = death.age;
             let text = format!(
                 "Over HTTP/2, an event stream that is never silent is ended {} after it opened ({}).",
@@ -69,8 +69,18 @@ pub(super) fn long(evidence: &[Exchange<Asked>], around: &Circumstances) -> Opti
                 death.how
             );
             Finding::new(STREAM_RESET, text).with("age_ms", age).with("how", death.how.as_str())
-        }));
+        });
+        // An accident elsewhere does not hide what silence does.
+        let by_silence = || in_silence(evidence, around).filter(|finding| finding.code == SILENT_STREAM_ENDED);
+        return (!is_rule).then(by_silence).flatten().or(Some(found));
     }
+    in_silence(evidence, around)
+}
+
+/// How long silent streams live.
+fn in_silence(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Finding> {
+    let of = |part: Part| evidence.iter().find(move |one| one.asked.part == part && answered(&one.record));
+    let busy = of(Part::Busy);
     let (silent, pinged) = (of(Part::Silent)?, of(Part::Pinged));
     let of_pinged = pinged.and_then(|one| death(one, around));
     let Some(death) = death(silent, around) else {

@@ -34,6 +34,22 @@ fn the_end_of_one_connection() {
     ]);
 }
 
+/// What befalls a crowd by accident does not hide what silence does.
+#[test]
+fn the_end_of_one_connection_beside_that_of_a_silent_stream() {
+    let silent = ("opened@0 request@1 200@11 stream-reset:8@20011", "request@6 200@6 fin@20005");
+    let said = |silent: (&str, &str)| {
+        let mut all = super::crowd(&[CLOSED; CROWD]);
+        all.push(one(Part::Silent, 30_500, 0, silent.0, silent.1));
+        all.push(one(Part::Busy, 30_500, 1_000, LONG, STREAMED_LONG));
+        judge(&all, &around())
+    };
+    check(&[
+        ("silence ends a stream", said(silent), "h2.silent-stream-ended after_ms=20000 how=reset-8"),
+        ("it does not", said((SILENT, SAID)), "h2.inconclusive reason=contradicted"),
+    ]);
+}
+
 /// A WebSocket, and the streams that run at the same time.
 #[test]
 fn a_websocket_in_a_bad_moment() {

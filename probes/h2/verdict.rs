@@ -68,7 +68,7 @@ fn unanswered(evidence: &[Exchange<Asked>], around: &Circumstances) -> Option<Fi
         return Some(inconclusive(doubt, what).seen_on([&one.record]));
     }
     let definite = |record: &Record| {
-        record.response.as_ref().is_some_and(|head| head.status != 200)
+        record.response.as_ref().is_some_and(|head| head.status != 200) && !of_a_moment(record)
             || matches!(record.client.ended(), Some((_, End::StreamReset(code))) if *code != REFUSED_STREAM)
     };
     // All but the crowd and the pair have connections of their own. What befalls one connection may be an accident.

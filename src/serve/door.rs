@@ -77,6 +77,11 @@ impl Door {
         self.turned_away.load(Ordering::Relaxed)
     }
 
+    /// How many connections are open.
+    pub(super) fn connections(&self) -> usize {
+        self.inside().open
+    }
+
     /// How many runs are kept.
     pub(super) fn runs(&self) -> usize {
         self.inside().runs

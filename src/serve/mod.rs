@@ -17,6 +17,7 @@ mod routes;
 mod runs;
 pub mod shelf;
 pub mod tokens;
+mod trim;
 mod udp;
 
 pub use listen::{Listening, listen, serve_on};
@@ -242,6 +243,7 @@ impl Server {
     fn measure_lag(&self) {
         if !self.0.measuring.swap(true, Ordering::Relaxed) {
             tokio::spawn(lag::measure(self.clone()));
+            tokio::spawn(trim::in_quiet_times(self.clone()));
             if let Some(fleet) = &self.0.fleet {
                 tokio::spawn(fleet::keep(self.clone(), fleet.clone()));
             }
